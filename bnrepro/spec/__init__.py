@@ -1,0 +1,1 @@
+"""The claim language: frozen typed values and the strict loader that makes them from YAML."""

@@ -1,0 +1,210 @@
+"""What checks and verdicts say, and the document that a report is made from.
+
+These values hold every number that a report prints; the report computes none. An interval bound of
+``None`` is unbounded. Accuracies and differences are percentage points.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from bnrepro.spec.arms import ArmField
+from bnrepro.spec.claim import Metric
+from bnrepro.spec.networks import NetworkField
+from bnrepro.spec.scale import Scale, Verdict, verdict_words
+from bnrepro.spec.value import Value
+
+Interval = tuple[float | None, float | None]
+"""Lower and upper bound; ``None`` is unbounded on that side."""
+
+
+class NetworkResult(Value):
+    """One network's part in a check."""
+
+    network: NetworkField
+    verdict: Verdict
+    estimate: float | None
+    interval: Interval
+    n: int
+    """Seeds in the smallest arm."""
+    reason: str
+    runs: tuple[str, ...]
+
+
+class CheckResult(Value):
+    """A check's verdict with all its evidence."""
+
+    id: str
+    row: str
+    kind: str
+    states: str
+    decides: bool
+    verdict: Verdict
+    estimate: float | None
+    """Of the network that decides: the least favourable one."""
+    interval: Interval
+    level: float
+    """Confidence level of the two-sided interval, e.g. 0.95 at two looks."""
+    n: int
+    """Seeds in the smallest arm of any network."""
+    margin: float
+    region: Interval
+    """Where the interval must lie, margin included."""
+    unit: str
+    reason: str
+    """One line for a reader."""
+    why: str
+    look: int
+    """Looks taken, from 1."""
+    looks: tuple[int, ...]
+    """Seeds planned at each look."""
+    diverged: int
+    """Runs that diverged, of all that the check read."""
+    networks: tuple[NetworkResult, ...]
+    runs: tuple[str, ...]
+    """Keys of every run that the check read."""
+
+
+class CurvePoint(Value):
+    """One epoch of training."""
+
+    epoch: int
+    """From 1."""
+    lr: float
+    train_loss: float | None
+    train_accuracy: float
+    test_loss: float | None
+    test_accuracy: float
+    seconds: float
+
+
+class RunRow(Value):
+    """A run as a report shows it."""
+
+    key: str
+    network: NetworkField
+    arm: ArmField
+    arm_label: str
+    seed: int
+    status: Literal["completed", "diverged"]
+    divergence: str | None
+    """What was seen, where the run diverged."""
+    test_accuracy: float
+    trainable_parameters: int
+    batchnorm_parameters: int
+    """Of the network, whatever the arm trains: the x-axis of Figure 3."""
+    total_parameters: int
+    wall_seconds: float
+    images_per_second: float
+    from_cache: bool
+    curve: tuple[CurvePoint, ...]
+    environment: dict[str, str]
+
+
+class GroupSummary(Value):
+    """The runs of one arm on one network, summed up for drawing; those that diverged are left out."""
+
+    network: NetworkField
+    arm: ArmField
+    arm_label: str
+    n: int
+    """Seeds that did not diverge."""
+    mean: float | None
+    """Of the test accuracy, in percent; ``None`` where every run diverged."""
+    sd: float | None
+    """Sample standard deviation over seeds; ``None`` below two seeds."""
+
+
+class PaperValue(Value):
+    """A number of the paper shown beside ours."""
+
+    id: str
+    network: NetworkField | None
+    arm: ArmField | None
+    metric: Metric | None
+    value: float | None
+    low: float | None
+    high: float | None
+    unit: str
+    n: int
+    where: str
+    read_from: str
+    note: str
+
+
+class TrainingCounts(Value):
+    """Trainings that the verdict needed, had, and ran."""
+
+    needed: int
+    cached: int
+    trained: int
+    failed: int
+    fixed_seeds: int
+    """What the last look's number of seeds would have needed, had there been no earlier look."""
+
+
+class DataUsed(Value):
+    """The data that the runs were trained on."""
+
+    name: str
+    digest: str
+    train_images: int
+    test_images: int
+    chance_accuracy: float
+    """Percent that guessing reaches."""
+
+
+class FailedRun(Value):
+    """A run that could not be trained; a diverged run is not one of these."""
+
+    key: str
+    description: str
+    error: str
+
+
+class VerdictDocument(Value):
+    """All that a report says about one claim at one scale."""
+
+    format: Literal[1] = 1
+    claim: str
+    title: str
+    where: str
+    statement: str
+    rows: tuple[str, ...]
+    scale: Scale
+    scale_reason: str
+    whole_claim: bool
+    """False where only some of the claim's networks were asked for."""
+    networks: tuple[NetworkField, ...]
+    networks_declared: tuple[NetworkField, ...]
+    verdict: Verdict
+    reason: str
+    """The headline in one sentence."""
+    headline_check: str | None
+    """The deciding check that settles the headline; its estimate and interval are shown first."""
+    checks: tuple[CheckResult, ...]
+    runs: tuple[RunRow, ...]
+    groups: tuple[GroupSummary, ...]
+    """Every arm on every network that has a run, in the order in which figures and tables list them."""
+    failed: tuple[FailedRun, ...]
+    paper_values: tuple[PaperValue, ...]
+    flags: tuple[str, ...]
+    notes: tuple[str, ...]
+    """What was left out, overridden or assumed in this run of the suite."""
+    trainings: TrainingCounts
+    data: DataUsed
+    recipe: dict[str, str]
+    """The recipe's settings as text."""
+    provenance: dict[str, str]
+
+    @model_validator(mode="after")
+    def _words_match_scale(self) -> Self:
+        words = {word.value for word in verdict_words(self.scale, whole_claim=self.whole_claim)}
+        spoken = [self.verdict, *(check.verdict for check in self.checks)]
+        spoken += [part.verdict for check in self.checks for part in check.networks]
+        wrong = sorted({word.value for word in spoken} - words)
+        if wrong:
+            raise ValueError(f"scale {self.scale} cannot say {', '.join(wrong)}")
+        return self

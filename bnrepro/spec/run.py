@@ -1,0 +1,118 @@
+"""One training: its specification, which fixes the result, and its record, which tells it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bnrepro.recipes import Recipe
+from bnrepro.spec.arms import ArmField
+from bnrepro.spec.networks import NetworkField
+from bnrepro.spec.scale import Scale
+from bnrepro.spec.value import Value
+
+
+class Part(StrEnum):
+    """Whether a field of :class:`RunSpec` changes the result (and so the key) or only the running."""
+
+    IDENTITY = "identity"
+    RUNTIME = "runtime"
+
+
+class DeviceKind(StrEnum):
+    """Kinds of device; runs of different kinds are never pooled."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class FeatureInit(StrEnum):
+    """How convolutions and the output layer are drawn (Appendix E.1)."""
+
+    HE_NORMAL = "he_normal"
+
+
+class AffineInit(StrEnum):
+    """How γ and β start (Appendix E.2)."""
+
+    UNIFORM = "uniform"
+    """γ uniform on [0, 1), β = 0: the paper's default."""
+    ONE = "one"
+    """γ = 1, β = 0."""
+    CENTRED = "centred"
+    """γ uniform on [-1, 1), β = 0."""
+    BETA_ONE = "beta_one"
+    """γ uniform on [0, 1), β = 1."""
+
+
+class FrozenAffine(StrEnum):
+    """Where γ stands in arms that do not train it; the paper leaves it open."""
+
+    DRAW = "draw"
+    """At its initial draw: the default."""
+    ONE = "one"
+
+
+class RunSpec(Value):
+    """All that fixes one training. Every field is declared identity or runtime."""
+
+    scale: Annotated[Scale, Part.IDENTITY]
+    recipe: Annotated[Recipe, Part.IDENTITY]
+    network: Annotated[NetworkField, Part.IDENTITY]
+    arm: Annotated[ArmField, Part.IDENTITY]
+    feature_init: Annotated[FeatureInit, Part.IDENTITY] = FeatureInit.HE_NORMAL
+    affine_init: Annotated[AffineInit, Part.IDENTITY] = AffineInit.UNIFORM
+    frozen_affine: Annotated[FrozenAffine, Part.IDENTITY] = FrozenAffine.DRAW
+    seed: Annotated[int, Field(ge=0), Part.IDENTITY]
+    data_digest: Annotated[str, Part.IDENTITY]
+    device: Annotated[DeviceKind, Part.IDENTITY]
+    recipe_version: Annotated[int, Part.IDENTITY]
+    checkpoint_seconds: Annotated[float, Field(ge=0), Part.RUNTIME] = 60.0
+    """Time between checkpoints; 0 writes one after every step."""
+
+    def __str__(self) -> str:
+        return f"{self.network} {self.arm} seed {self.seed}"
+
+
+class EpochRecord(Value):
+    """One epoch. A loss that is not finite is ``None``."""
+
+    epoch: int
+    """From 1."""
+    lr: float
+    train_loss: float | None
+    """Mean over the epoch's images, at the weights of each step."""
+    train_accuracy: float
+    """Percent, likewise."""
+    test_loss: float | None
+    test_accuracy: float
+    """Percent of the test set after the epoch."""
+    seconds: float
+
+
+class RunRecord(Value):
+    """What a finished training leaves beside its learned tensors."""
+
+    key: str
+    spec: RunSpec
+    status: Literal["completed", "diverged"]
+    divergence: str | None
+    """What was seen, where the run diverged."""
+    test_accuracy: float
+    """Percent after the last epoch; at chance level for a run whose loss stopped being finite."""
+    test_loss: float | None
+    curve: tuple[EpochRecord, ...]
+    trainable_parameters: int
+    total_parameters: int
+    initial_digest: str
+    """SHA-256 of every tensor as drawn from the seed, frozen ones included."""
+    wall_seconds: float
+    """Training and evaluation, interruptions left out."""
+    images_per_second: float
+    """Training images, evaluation and start-up left out."""
+    resumed: int
+    """Times that the run went on from a checkpoint."""
+    environment: dict[str, str]
+    """Versions, device, host: provenance, not identity."""

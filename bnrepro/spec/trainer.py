@@ -1,0 +1,45 @@
+"""Where execution meets training: one call, in values that neither side owns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from bnrepro.spec.run import RunRecord, RunSpec
+
+
+class Interrupted(Exception):
+    """The run was asked to stop; its checkpoint is written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a run is."""
+
+    steps_done: int
+    steps: int
+    test_accuracy: float | None
+    """Percent after the last full epoch."""
+
+
+class Slot(Protocol):
+    """Where one checkpoint is kept."""
+
+    def load(self) -> bytes | None:
+        """What was saved last; ``None`` where nothing was."""
+
+    def save(self, content: bytes) -> None:
+        """Replace what was saved."""
+
+
+class Trainer(Protocol):
+    """Trains one run to its end, or raises :class:`Interrupted` with the checkpoint in its slot."""
+
+    def __call__(
+        self, spec: RunSpec, data: Path, *, slot: Slot, stop: Callable[[], bool], report: Callable[[Progress], None]
+    ) -> tuple[RunRecord, Mapping[str, np.ndarray]]:
+        """Train ``spec`` on the prepared data in ``data``."""
