@@ -1,0 +1,173 @@
+"""From whatever the user has to one prepared array set: decoded once, found again by a fingerprint."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock
+from pydantic import ValidationError
+
+from bnrepro.data import digits
+from bnrepro.data.images import ImageSet
+from bnrepro.data.prepared import (
+    Digest,
+    Manifest,
+    PreparedData,
+    check_arrays,
+    read_arrays,
+    read_manifest,
+    set_aside,
+    write,
+)
+from bnrepro.data.sources import Source, find_cifar10
+from bnrepro.errors import DataError
+from bnrepro.recipes import DatasetName
+from bnrepro.spec.value import Value
+
+
+class _SourceRecord(Value):
+    """``sources/<fingerprint>.json``: what a source was found to hold."""
+
+    name: str
+    digest: Digest
+
+
+def prepare(dataset: DatasetName, *, data_root: Path | None, cache: Path) -> PreparedData:
+    """Make a data set ready for :func:`load` and tell what it is.
+
+    Digits are not touched before they are loaded: their digest is pinned. Another source is decoded when the cache
+    does not know its fingerprint; a changed source is a new one, with its own digest.
+
+    Raises:
+        DataError: the data are absent, incomplete or altered, or the cache cannot be written.
+    """
+    if dataset is DatasetName.DIGITS:
+        return PreparedData(
+            name="digits",
+            digest=digits.DIGEST,
+            directory=cache / digits.DIGEST,
+            train_images=digits.TRAIN_IMAGES,
+            test_images=digits.TEST_IMAGES,
+            side=digits.SIDE,
+            channels=1,
+            classes=digits.CLASSES,
+        )
+    with _explained(f"CIFAR-10 from {data_root} could not be prepared in {cache}"):
+        return prepare_source(find_cifar10(data_root)[0], cache)
+
+
+def prepare_source(source: Source, cache: Path) -> PreparedData:
+    """As :func:`prepare`, for one source; what the file system refuses stays an ``OSError``."""
+    notes: list[str] = []
+    fingerprint = source.fingerprint()
+    record = cache / "sources" / f"{fingerprint}.json"
+    ready = _recall(record, cache, notes)
+    if ready is None:
+        with _locked(cache):
+            # Whoever held the lock before may have decoded this very source.
+            ready = _recall(record, cache, notes) or _decode(source, fingerprint, record, cache, notes)
+    return ready
+
+
+def load(prepared_directory: Path, *, verify: bool = True) -> ImageSet:
+    """Read prepared arrays; digits that no one has loaded before are prepared first.
+
+    Args:
+        prepared_directory: ``PreparedData.directory``.
+        verify: compare every file with its checksum. Sizes are compared in any case.
+
+    Raises:
+        DataError: nothing is there, or it was damaged; then it is set aside, and the next :func:`prepare` renews it.
+    """
+    with _explained(f"{prepared_directory} could not be read or prepared"):
+        if prepared_directory.name == digits.DIGEST and not prepared_directory.exists():
+            _prepare_digits(prepared_directory)
+        return _load(prepared_directory, verify=verify)
+
+
+def _load(directory: Path, *, verify: bool) -> ImageSet:
+    try:
+        manifest = read_manifest(directory)
+        if verify:
+            check_arrays(directory, manifest)
+        return read_arrays(directory, manifest)
+    except FileNotFoundError:
+        raise DataError(f"{directory}: no prepared data; run the command again to prepare them") from None
+    except DataError as damage:
+        aside = set_aside(directory)
+        raise DataError(f"{damage}; set aside as {aside}, run the command again to prepare the data anew") from damage
+
+
+def _prepare_digits(directory: Path) -> None:
+    cache = directory.parent
+    with _locked(cache):
+        if not directory.exists():  # whoever held the lock before may have written them
+            write(digits.read_digits(), cache)
+
+
+@contextmanager
+def _explained(failure: str) -> Iterator[None]:
+    """Turn what the file system refuses into an error that says what was tried."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{failure}: {error}; check the space and the rights there") from error
+
+
+@contextmanager
+def _locked(cache: Path) -> Iterator[None]:
+    """Hold the cache's lock, so that several processes decode a source once."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / "prepare.lock"):
+        yield
+
+
+def _recall(record: Path, cache: Path, notes: list[str]) -> PreparedData | None:
+    """What the cache holds for a source; damaged arrays are set aside and noted."""
+    try:
+        known = _SourceRecord.model_validate_json(record.read_bytes())
+        manifest = read_manifest(cache / known.digest)
+    except (FileNotFoundError, ValidationError):
+        return None
+    except DataError as damage:
+        notes.append(f"{damage}; set aside as {set_aside(cache / known.digest)} and prepared anew")
+        return None
+    return _prepared(known.name, manifest, cache, notes)
+
+
+def _decode(source: Source, fingerprint: str, record: Path, cache: Path, notes: list[str]) -> PreparedData:
+    images = source.read()
+    if source.fingerprint() != fingerprint:
+        raise DataError(f"{source.path} changed while it was read; run the command again once it is still")
+    notes.append(f"decoded {len(images.train_images) + len(images.test_images):,} images from {source.path}")
+    directory = cache / images.digest
+    try:
+        # The same pixels may have come from another source before.
+        check_arrays(directory, read_manifest(directory))
+    except FileNotFoundError:
+        write(images, cache)
+    except DataError as damage:
+        notes.append(f"{damage}; set aside as {set_aside(directory)} and written anew")
+        write(images, cache)
+    record.parent.mkdir(exist_ok=True)
+    unfinished = record.with_suffix(f".{uuid.uuid4().hex}")
+    unfinished.write_text(_SourceRecord(name=images.name, digest=images.digest).model_dump_json())
+    unfinished.replace(record)
+    return _prepared(images.name, read_manifest(directory), cache, notes)
+
+
+def _prepared(name: str, manifest: Manifest, cache: Path, notes: list[str]) -> PreparedData:
+    return PreparedData(
+        name=name,
+        digest=manifest.digest,
+        directory=cache / manifest.digest,
+        train_images=manifest.train_images,
+        test_images=manifest.test_images,
+        side=manifest.side,
+        channels=manifest.channels,
+        classes=manifest.classes,
+        notes=tuple(notes),
+    )
