@@ -1,0 +1,20 @@
+"""The :class:`~bnrepro.spec.trainer.Trainer` that workers run; importing it imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from bnrepro.data import load
+from bnrepro.spec.run import RunRecord, RunSpec
+from bnrepro.spec.trainer import Progress, Slot
+from bnrepro.train.run import train
+
+
+def train_prepared(
+    spec: RunSpec, data: Path, *, slot: Slot, stop: Callable[[], bool], report: Callable[[Progress], None]
+) -> tuple[RunRecord, Mapping[str, np.ndarray]]:
+    """Train a run on a prepared data set; see :func:`bnrepro.train.run.train`."""
+    return train(spec, load(data), slot=slot, stop=stop, report=report)

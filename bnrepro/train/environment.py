@@ -1,0 +1,47 @@
+"""The device that a run asks for, set up so that a run repeats, and what it was: provenance."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+import torch
+
+import bnrepro
+from bnrepro.errors import TrainingError
+from bnrepro.spec.run import DeviceKind
+
+
+def torch_device(kind: DeviceKind) -> torch.device:
+    """Make this process train deterministically, on one thread on the CPU, and give its device.
+
+    Raises:
+        TrainingError: CUDA is asked for and not there.
+    """
+    torch.use_deterministic_algorithms(mode=True)
+    if kind is DeviceKind.CPU:
+        torch.set_num_threads(1)
+        return torch.device("cpu")
+    # cuBLAS repeats its sums in one order only with a fixed workspace; it reads this when it starts.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    if not torch.cuda.is_available():
+        raise TrainingError("no CUDA device: torch.cuda.is_available() is false; use --device cpu")
+    # float32 means float32: the faster, coarser TF32 would be another precision under the same name.
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = False
+    return torch.device("cuda")
+
+
+def describe_environment(device: torch.device) -> dict[str, str]:
+    """Versions, machine and device of a run: stored and shown, never hashed into its key."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    return {
+        "bnrepro": bnrepro.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "device": name,
+        "threads": str(torch.get_num_threads()),
+        "cpu capability": torch.backends.cpu.get_cpu_capability(),
+        "platform": f"{platform.system()} {platform.machine()}",
+    }

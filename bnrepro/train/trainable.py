@@ -1,0 +1,97 @@
+"""Arms on a model: which parameters learn, which single entries learn, and what stays frozen.
+
+The random arms train k entries of each filter. Those entries are a parameter of their own, put into a
+frozen copy of the weights at each forward pass: the optimiser never sees a frozen entry, so neither
+weight decay nor momentum can move one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from bnrepro.spec.arms import Arm
+from bnrepro.spec.networks import Role
+from bnrepro.train.network import ResNet
+from bnrepro.train.random import Purpose, generator
+
+
+class EntryTrainedConv2d(nn.Module):
+    """A convolution of which only some entries are trained.
+
+    ``weight`` (C_out, C_in, k, k) is frozen; ``values`` (m,) are trained and stand at the flat positions
+    ``entries`` (m,) of the weight.
+    """
+
+    weight: torch.Tensor
+    entries: torch.Tensor
+
+    def __init__(self, conv: nn.Conv2d, entries: np.ndarray) -> None:
+        super().__init__()
+        self.stride, self.padding = conv.stride, conv.padding
+        self.register_buffer("weight", conv.weight.detach())
+        self.register_buffer("entries", torch.from_numpy(entries))
+        self.values = nn.Parameter(self.weight.flatten()[self.entries].clone())
+
+    def full_weight(self) -> torch.Tensor:
+        """The weight (C_out, C_in, k, k) with the trained entries in place."""
+        return self.weight.flatten().scatter(0, self.entries, self.values).view(self.weight.shape)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """As :class:`torch.nn.Conv2d`."""
+        return functional.conv2d(images, self.full_weight(), stride=self.stride, padding=self.padding)
+
+
+def set_trainable(model: ResNet, arm: Arm, seed: int) -> None:
+    """Freeze what the arm does not train; draw the entries of a random arm from the seed."""
+    for parameter in model.parameters():
+        parameter.requires_grad = False
+    for name, unit in model.units():
+        conv = unit.conv
+        assert isinstance(conv, nn.Conv2d)  # noqa: S101 - an arm is set once, on a fresh model
+        if arm.random_per_channel:
+            unit.conv = EntryTrainedConv2d(conv, _draw_entries(arm, seed, name, tuple(conv.weight.shape)))
+        else:
+            conv.weight.requires_grad = arm.convolution or (arm.shortcut and role_of(name) is Role.SHORTCUT)
+        for parameter in unit.bn.parameters():
+            parameter.requires_grad = arm.affine
+    for parameter in model.output.parameters():
+        parameter.requires_grad = arm.output
+
+
+def role_of(unit_name: str) -> Role:
+    """Whether a unit sits on a shortcut."""
+    return Role.SHORTCUT if unit_name.endswith(".shortcut") else Role.BODY
+
+
+def learned_parameters(model: ResNet) -> dict[str, nn.Parameter]:
+    """What the optimiser sees, by name, in a fixed order."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def learned_tensors(model: ResNet) -> dict[str, torch.Tensor]:
+    """What a seed cannot give back: trained parameters and BatchNorm's running statistics."""
+    running = {name: tensor for name, tensor in model.named_buffers() if ".running_" in name}
+    return {**learned_parameters(model), **running}
+
+
+def frozen_tensors(model: ResNet) -> dict[str, torch.Tensor]:
+    """What a seed gives back and training must not touch, the positions of random entries included."""
+    learned = learned_tensors(model)
+    return {
+        name: tensor
+        for name, tensor in (*model.named_parameters(), *model.named_buffers())
+        if name not in learned and not name.endswith("num_batches_tracked")
+    }
+
+
+def _draw_entries(arm: Arm, seed: int, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    channels, fan_in = shape[0], int(np.prod(shape[1:]))
+    k = min(arm.random_per_channel, fan_in)
+    rng = generator(seed, Purpose.INITIALISATION, f"{name}.entries")
+    if arm.scattered:
+        return np.sort(rng.permutation(channels * fan_in)[: k * channels])
+    chosen = np.sort(rng.permuted(np.tile(np.arange(fan_in), (channels, 1)), axis=1)[:, :k], axis=1)
+    return (chosen + fan_in * np.arange(channels)[:, None]).ravel()
