@@ -1,0 +1,1 @@
+"""Running a plan: RunSpecs in, records in the store out. Knows no torch; trains through a Trainer."""

@@ -1,0 +1,64 @@
+"""What a pool says while it works; the terminal and the tests listen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bnrepro.spec.run import RunSpec
+from bnrepro.spec.trainer import Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """A worker has begun a run."""
+
+    spec: RunSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Advanced:
+    """A run has got further."""
+
+    spec: RunSpec
+    progress: Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """Another process is training this run; its result will be used."""
+
+    spec: RunSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A run is in the store; ``trained`` is false where another process put it there."""
+
+    spec: RunSpec
+    trained: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """A run could not be trained, its retries included."""
+
+    spec: RunSpec
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retried:
+    """A worker died; its run goes on from its last checkpoint."""
+
+    spec: RunSpec
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noted:
+    """Something that the user should read."""
+
+    text: str
+
+
+Event = Started | Advanced | Waiting | Finished | Failed | Retried | Noted

@@ -1,0 +1,180 @@
+"""A pool of single-threaded processes on this machine, one run each.
+
+On a CPU, one single-threaded process a core trains up to twice as much in sum as all cores on one run.
+A worker that dies takes only its own run with it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from bnrepro.execute.events import Advanced, Event, Failed, Finished, Noted, Retried, Started, Waiting
+from bnrepro.execute.worker import Broken, Busy, Done, Message, Note, Stopped, work
+from bnrepro.identity import run_key
+from bnrepro.spec.run import RunSpec
+from bnrepro.spec.trainer import Progress, Trainer
+from bnrepro.store import Store
+
+POLL_SECONDS = 0.5
+"""How often a run that another process trains is looked at."""
+STOP_SECONDS = 60.0
+"""How long workers may take to write their checkpoints when asked to stop."""
+
+
+@dataclass(kw_only=True)
+class _Worker:
+    spec: RunSpec
+    process: BaseProcess
+    connection: Connection
+    ended: Message | None = None
+
+
+class LocalPool:
+    """Trains runs in worker processes; iterate over :meth:`run` to make it work.
+
+    Usage:
+        for event in LocalPool(store, train_prepared, data=folder, jobs=2).run(specs):
+            print(event)
+
+    Leaving the loop early, also by an exception, asks the workers to write their checkpoints and end.
+    ``retries`` counts the times that a run whose worker died is started again.
+    """
+
+    def __init__(self, store: Store, trainer: Trainer, *, data: Path, jobs: int, retries: int = 1) -> None:
+        self._store = store
+        self._trainer = trainer
+        self._data = data
+        self._jobs = jobs
+        self._retries = retries
+        self._context = _context()
+
+    def run(self, specs: Sequence[RunSpec]) -> Iterator[Event]:
+        """Train every run once, in this order; a run that another process trains is waited for."""
+        queue = deque(specs)
+        elsewhere: dict[str, RunSpec] = {}
+        deaths: dict[str, int] = {}
+        workers: list[_Worker] = []
+        looked = 0.0
+        try:
+            while queue or workers or elsewhere:
+                while queue and len(workers) < self._jobs:
+                    workers.append(self._start(queue.popleft()))
+                    yield Started(spec=workers[-1].spec)
+                for worker, message in self._messages(workers):
+                    if isinstance(message, Progress):
+                        yield Advanced(spec=worker.spec, progress=message)
+                    elif isinstance(message, Note):
+                        yield Noted(text=message.text)
+                    else:
+                        worker.ended = message
+                for worker in [worker for worker in workers if _is_over(worker)]:
+                    workers.remove(worker)
+                    event = self._outcome(worker, deaths)
+                    if isinstance(event, Retried):
+                        queue.append(worker.spec)
+                    elif isinstance(event, Waiting):
+                        elsewhere[run_key(worker.spec)] = worker.spec
+                    yield event
+                if elsewhere and time.monotonic() - looked >= POLL_SECONDS:
+                    looked = time.monotonic()
+                    for key, spec in list(elsewhere.items()):
+                        if self._store.find(key) is not None:
+                            del elsewhere[key]
+                            yield Finished(spec=spec, trained=False)
+                        elif self._is_free(key):
+                            del elsewhere[key]
+                            queue.append(spec)
+        finally:
+            _stop(workers)
+
+    def _start(self, spec: RunSpec) -> _Worker:
+        ours, theirs = self._context.Pipe(duplex=False)
+        process = self._context.Process(  # type: ignore[attr-defined]
+            target=work, args=(self._trainer, spec, self._store.root, self._data, theirs), name=str(spec)
+        )
+        process.start()
+        theirs.close()
+        return _Worker(spec=spec, process=process, connection=ours)
+
+    def _messages(self, workers: list[_Worker]) -> Iterator[tuple[_Worker, Message]]:
+        """Wait a moment for news, then everything that has come."""
+        if not workers:
+            time.sleep(POLL_SECONDS / 5)
+            return
+        by_handle = {worker.connection: worker for worker in workers if not worker.connection.closed}
+        sentinels = [worker.process.sentinel for worker in workers]
+        for ready in wait([*by_handle, *sentinels], timeout=POLL_SECONDS):
+            if isinstance(ready, Connection):
+                worker = by_handle[ready]
+                try:
+                    while ready.poll():
+                        yield worker, ready.recv()
+                except (EOFError, OSError):
+                    ready.close()
+
+    def _outcome(self, worker: _Worker, deaths: dict[str, int]) -> Event:
+        worker.process.join()
+        worker.connection.close()
+        match worker.ended:
+            case Done(trained=trained):
+                return Finished(spec=worker.spec, trained=trained)
+            case Busy():
+                return Waiting(spec=worker.spec)
+            case Broken(error=error):
+                return Failed(spec=worker.spec, error=error)
+        how = "was asked to stop" if isinstance(worker.ended, Stopped) else _how_it_died(worker.process)
+        key = run_key(worker.spec)
+        deaths[key] = deaths.get(key, 0) + 1
+        if deaths[key] <= self._retries:
+            return Retried(spec=worker.spec, error=f"its process {how}")
+        return Failed(spec=worker.spec, error=f"its process {how}, {deaths[key]} times")
+
+    def _is_free(self, key: str) -> bool:
+        with self._store.lock(key) as held:
+            return held
+
+
+def _is_over(worker: _Worker) -> bool:
+    """Its process has ended and everything that it said has been read."""
+    return not worker.process.is_alive() and (worker.connection.closed or not worker.connection.poll())
+
+
+def _how_it_died(process: BaseProcess) -> str:
+    code = process.exitcode
+    return f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"
+
+
+def _stop(workers: list[_Worker]) -> None:
+    """Ask all to end, give them time for their checkpoints, then insist."""
+    for worker in workers:
+        worker.process.terminate()
+    deadline = time.monotonic() + STOP_SECONDS
+    for worker in workers:
+        worker.process.join(max(0.0, deadline - time.monotonic()))
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join()
+        worker.connection.close()
+
+
+def _context() -> BaseContext:
+    """A fork server that has imported torch once, where the system has fork; else fresh interpreters."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["bnrepro.train.entry"])
+    return context
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
