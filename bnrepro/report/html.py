@@ -1,0 +1,70 @@
+"""A verdict document as one HTML page: a template, a stylesheet, and nothing fetched from anywhere."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from bnrepro.report import text
+from bnrepro.report.arms import paper_swatch
+from bnrepro.report.page import Page, sign, tone
+from bnrepro.spec.results import VerdictDocument
+
+
+def render_html(document: VerdictDocument) -> str:
+    """The whole page. The same document gives the same bytes.
+
+    Raises:
+        pydantic.ValidationError: the document was built around its own checks and pairs a scale
+            with words that it may not use.
+    """
+    # Read back from its JSON: a copy made with model_copy or model_construct was never checked.
+    checked = VerdictDocument.model_validate_json(document.model_dump_json())
+    style = resources.files("bnrepro.report").joinpath("report.css").read_text(encoding="utf-8")
+    return (
+        _environment()
+        .get_template("claim.html.jinja")
+        .render(
+            document=checked,
+            page=Page(checked),
+            style=Markup(style),  # noqa: S704 - our own file
+            paper_swatch=paper_swatch(),
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("bnrepro", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+    environment.filters |= {
+        "anchor": text.anchor,
+        "count_of": text.count_of,
+        "duration": text.duration,
+        "figure": text.figure,
+        "interval": text.interval,
+        "is_difference": text.is_difference,
+        "percent": text.percent,
+        "region": text.region,
+        "short_key": text.short_key,
+        "sign": sign,
+        "tone": tone,
+        "whole": text.whole,
+    }
+    return environment
+
+
+def _finalize(value: object) -> object:
+    """Pass everything that the template prints through :func:`text.visible`, escaped already or not."""
+    if isinstance(value, Markup):
+        return Markup(text.visible(value))  # noqa: S704 - spelling out control characters adds no markup
+    return text.visible(value) if isinstance(value, str) else value

@@ -1,0 +1,95 @@
+"""Numbers and foreign text as a reader should see them."""
+
+from __future__ import annotations
+
+import re
+
+from bnrepro.spec.results import Interval
+
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ud800-\udfff]")
+"""Controls, controls of writing direction (they can make a number read backwards) and lone surrogates."""
+
+NO_BREAK = "\u00a0"
+
+
+def visible(text: str) -> str:
+    r"""Text with its hidden characters spelled out: ESC becomes the four characters ``\x1b``.
+
+    Tabs and line ends stay.
+    """
+    return _HIDDEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def anchor(name: str) -> str:
+    """A name that can stand in an HTML id and after ``#`` as it is."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", name)
+
+
+def short_key(key: str) -> str:
+    """The head of a run's key: enough to tell the runs of one page apart."""
+    return key[:10]
+
+
+def figure(value: float, *, signed: bool = False) -> str:
+    """Two decimals with a true minus sign; with ``signed`` a plus sign too, as differences have."""
+    text = f"{value:+.2f}" if signed else f"{value:.2f}"
+    if float(text) == 0:
+        text = "0.00"
+    return text.replace("-", "−")
+
+
+def interval(bounds: Interval, *, signed: bool = False) -> str:
+    """An interval in words: ``+1.20 to +3.40``, ``−∞ to +3.40``."""
+    low, high = bounds
+    left = "−∞" if low is None else figure(low, signed=signed)
+    right = "+∞" if high is None else figure(high, signed=signed)
+    return f"{left} to {right}"
+
+
+def region(bounds: Interval, *, signed: bool = False) -> str:
+    """A region in words: ``above +5.00``, ``15.00 to 23.00``."""
+    low, high = bounds
+    if low is None and high is None:
+        return "any value"
+    if high is None and low is not None:
+        return f"above {figure(low, signed=signed)}"
+    if low is None and high is not None:
+        return f"below {figure(high, signed=signed)}"
+    return interval(bounds, signed=signed)
+
+
+def is_difference(unit: str) -> bool:
+    """Whether values in this unit are differences, which read better with their sign."""
+    return unit == "points"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage with no more digits than it needs: ``95 %``, ``98.33 %``."""
+    return f"{100 * share:.4g}{NO_BREAK}%"
+
+
+def whole(count: int) -> str:
+    """A count with its thousands apart: ``50 000``."""
+    return f"{count:,}".replace(",", NO_BREAK)
+
+
+def duration(seconds: float) -> str:
+    """A time in the two units that matter: ``12.3 s``, ``4 min 05 s``, ``1 h 12 min``."""
+    if seconds < 59.95:
+        return f"{seconds:.1f}{NO_BREAK}s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}{NO_BREAK}min {rest:02d}{NO_BREAK}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}{NO_BREAK}h {minutes:02d}{NO_BREAK}min"
+
+
+def count_of(number: int, one: str, many: str | None = None) -> str:
+    """A count with its noun: ``1 seed``, ``3 seeds``."""
+    return f"{whole(number)} {one if number == 1 else many or one + 's'}"
+
+
+def span_of(counts: tuple[int, ...], noun: str) -> str:
+    """Equal counts as one, others by their ends: ``3 seeds``, ``1 to 3 seeds``."""
+    low, high = min(counts), max(counts)
+    return count_of(low, noun) if low == high else f"{low} to {count_of(high, noun)}"

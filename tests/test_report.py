@@ -1,0 +1,411 @@
+"""The page of a verdict: what it says, and that nothing in it can be taken for markup."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from bnrepro.errors import DocumentError
+from bnrepro.report import curves, load_document, render_html, svg, text, write_report
+from bnrepro.report.accuracy import accuracy_panels
+from bnrepro.report.arms import arm_styles
+from bnrepro.spec.arms import Arm
+from bnrepro.spec.results import VerdictDocument
+from bnrepro.spec.scale import PaperVerdict, Scale
+from tests.report_samples import (
+    ALL,
+    BATCHNORM,
+    RANDOM,
+    SAMPLES,
+    confirmed_paper,
+    grid,
+    inconclusive_part,
+    run_key,
+    supported_digits,
+)
+
+SCRIPT = "<script>alert(1)</script>"
+BREAKOUT = '"><img src=x onerror=alert(1)>'
+TERMINAL = "\x1b[31m[red]\u202e"
+HOSTILE = f"{SCRIPT}{BREAKOUT}{TERMINAL}"
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+
+
+class Outline(HTMLParser):
+    """Tags, ids, links and headings of a page, and whether every element is closed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.ids: list[str] = []
+        self.targets: set[str] = set()
+        self.headings: list[int] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        self.tags.add(tag)
+        self.attributes |= values.keys()
+        self.ids += [values["id"]] if "id" in values else []
+        self.targets |= {values["href"]} if "href" in values else set()
+        self.headings += [int(tag[1])] if re.fullmatch("h[1-6]", tag) else []
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture(scope="module", params=SAMPLES)
+def sample(request) -> VerdictDocument:
+    return SAMPLES[request.param]()
+
+
+def hostile(value: object, key: str = "") -> object:
+    """The JSON of a document with every free text replaced by something that wants out."""
+    kept = {
+        "network",
+        "networks",
+        "networks_declared",
+        "arm",
+        "metric",
+        "scale",
+        "verdict",
+        "status",
+        "key",
+    }
+    if isinstance(value, dict):
+        return {name: hostile(item, name) for name, item in value.items()}
+    if isinstance(value, list):
+        if value and isinstance(value[0], str) and key in {"networks", "networks_declared", "runs"}:
+            return value
+        return [hostile(item, key) for item in value]
+    return HOSTILE if isinstance(value, str) and key not in kept else value
+
+
+def test_the_page_says_the_verdict_with_its_scale_beside_it():
+    words = Outline(render_html(supported_digits())).text
+    assert (
+        "✓ supported at digits scale — 8×8 digits, a preview; only the paper's own scale can confirm or refute" in words
+    )
+
+
+def test_a_preview_never_says_confirmed_or_refuted():
+    page = render_html(supported_digits()) + render_html(inconclusive_part())
+    assert not re.search("confirmed|refuted", page)
+
+
+def test_a_document_whose_words_do_not_fit_its_scale_is_not_rendered():
+    forged = supported_digits().model_copy(update={"verdict": PaperVerdict.CONFIRMED})
+    with pytest.raises(ValidationError, match="scale digits cannot say confirmed"):
+        render_html(forged)
+
+
+def test_part_of_a_claim_at_the_paper_scale_is_a_preview_too():
+    part = inconclusive_part()
+    words = Outline(render_html(part.model_copy(update={"scale": Scale.PAPER}))).text
+    assert "at paper scale — part of the claim's networks, a preview; only all of them can confirm or refute" in words
+
+
+def test_the_paper_scale_says_confirmed():
+    assert "✓ confirmed at paper scale" in Outline(render_html(confirmed_paper())).text
+
+
+def test_the_headline_gives_estimate_interval_seeds_and_arms():
+    document = supported_digits()
+    check = document.checks[0]
+    words = Outline(render_html(document)).text
+    shown = f"{check.estimate:+.2f} points 95 % interval {text.interval(check.interval, signed=True)}, n = 3 seeds"
+    assert f"{shown} BatchNorm only against 2 random weights per channel" in words.replace("\u00a0", " ")
+
+
+def test_a_partial_selection_is_said():
+    words = Outline(render_html(inconclusive_part())).text
+    assert "Partial selection: 1 of 3 networks (resnet-14). The claim as a whole is not judged here." in words
+
+
+def test_an_unbounded_interval_is_shown_as_unbounded():
+    assert "−∞ to +∞" in render_html(inconclusive_part())
+
+
+def test_failed_and_diverged_runs_are_listed_with_what_happened():
+    words = Outline(render_html(inconclusive_part())).text
+    assert "resnet-14 random_2 seed 1" in words
+    assert "the worker was killed (signal 9)" in words
+    assert "✗ diverged : the loss stopped being finite in epoch 4" in words
+
+
+def test_every_run_is_listed_with_its_source():
+    document = supported_digits()
+    page = render_html(document)
+    for run in document.runs:
+        assert f'<tr id="run-{run.key}">' in page
+        assert f'href="#run-{run.key}"' in page
+    assert "from cache" in page
+    assert "trained now" in page
+
+
+def test_every_check_shows_its_reason_and_why_its_margin(sample):
+    words = Outline(render_html(sample)).text
+    for check in sample.checks:
+        assert check.reason in words
+        assert check.why in words
+
+
+def test_no_missing_value_is_printed_as_none_or_nan(sample):
+    words = Outline(render_html(sample)).text
+    assert not re.search(r"\bNone\b|\bnan\b|\binf\b|Undefined", words)
+
+
+def test_every_link_leads_somewhere_and_every_id_is_one_of_a_kind(sample):
+    outline = Outline(render_html(sample))
+    assert outline.open == []
+    assert len(outline.ids) == len(set(outline.ids))
+    assert {target for target in outline.targets if target != "data:,"} <= {f"#{name}" for name in outline.ids}
+
+
+def test_headings_are_ordered_under_one_first_heading(sample):
+    headings = Outline(render_html(sample)).headings
+    assert headings[0] == 1
+    assert headings.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(headings))
+
+
+def test_the_page_has_neither_script_nor_anything_to_fetch(sample):
+    page = render_html(sample)
+    outline = Outline(page)
+    assert not outline.tags & {"script", "img", "iframe", "object", "form", "base"}
+    assert not {name for name in outline.attributes if name.startswith("on") or name == "src"}
+    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in page
+    assert not re.search(r"url\(|@import|https?://", page)
+
+
+def test_the_same_document_gives_the_same_bytes(sample):
+    again = VerdictDocument.model_validate_json(sample.model_dump_json())
+    assert render_html(sample) == render_html(again)
+
+
+def test_the_largest_page_stays_below_a_megabyte():
+    page = render_html(confirmed_paper(arms=(BATCHNORM, RANDOM)))
+    assert len(page.encode()) < 1_000_000
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_hostile_text_in_any_field_stays_text(name):
+    honest = SAMPLES[name]()
+    document = VerdictDocument.model_validate(hostile(json.loads(honest.model_dump_json())), strict=False)
+    page = render_html(document)
+    outline = Outline(page)
+    assert not outline.tags & {"script", "img"}
+    assert not {attribute for attribute in outline.attributes if attribute.startswith("on")}
+    assert outline.open == []
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", page)
+    assert outline.text.count(SCRIPT) > 10
+    assert r"\x1b[31m[red]\u202e" in outline.text
+
+
+def test_a_hostile_key_cannot_leave_its_attribute():
+    document = supported_digits()
+    run = document.runs[0].model_copy(update={"key": 'x" onclick="alert(1)'})
+    page = render_html(document.model_copy(update={"runs": (run, *document.runs[1:])}))
+    assert "onclick" not in Outline(page).attributes
+    assert 'id="run-x--onclick--alert-1-"' in page
+
+
+def test_figures_name_themselves_and_use_no_other_file(sample):
+    page = render_html(sample)
+    for figure in re.findall(r"<svg(?![^>]*aria-hidden)[^>]*>", page):
+        assert 'role="img"' in figure
+        assert "aria-labelledby" in figure
+
+
+def test_panels_split_by_depth_and_width_and_share_the_narrow_network():
+    depth, width = accuracy_panels(confirmed_paper())
+    assert list(depth.places.values()) == [14, 32, 56, 110, 218, 434, 866]
+    assert list(width.places.values()) == [1, 2, 4, 8, 16, 32]
+
+
+def test_a_group_whose_runs_all_diverged_is_drawn_without_a_mean():
+    document = inconclusive_part()
+    lost = document.groups[0].model_copy(update={"n": 0, "mean": None, "sd": None})
+    page = render_html(document.model_copy(update={"groups": (lost, *document.groups[1:])}))
+    assert '<td class="num">0</td><td class="num">none</td><td class="num">none</td>' in page
+
+
+def test_one_network_gives_one_panel():
+    (panel,) = accuracy_panels(inconclusive_part())
+    assert list(panel.places.values()) == [14]
+
+
+def test_no_runs_give_a_page_without_figures():
+    page = render_html(SAMPLES["not-assessed"]())
+    assert "<figure" not in page
+    assert "No run was trained or found in the store." in page
+
+
+def test_the_papers_values_are_said_to_be_of_other_data_at_digits_scale():
+    assert "paper, CIFAR-10 (other data: not comparable)" in render_html(supported_digits())
+    assert "not comparable" not in render_html(confirmed_paper())
+
+
+def test_arms_differ_in_colour_in_shape_and_in_dash():
+    arms = (BATCHNORM, RANDOM, ALL)
+    styles = arm_styles(confirmed_paper(arms=arms)).values()
+    for aspect in ("css", "shape", "dash"):
+        assert len({getattr(style, aspect) for style in styles}) == len(arms)
+
+
+def test_an_arm_without_a_usual_look_takes_a_free_one():
+    document = supported_digits()
+    other = Arm.parse("random_8")
+    runs = tuple(run.model_copy(update={"arm": other}) if run.arm == RANDOM else run for run in document.runs)
+    styles = arm_styles(document.model_copy(update={"runs": runs, "groups": document.groups[:1]}))
+    assert styles[other].css != styles[BATCHNORM].css
+
+
+def test_thinning_keeps_the_ends_and_the_number():
+    thin = curves.thinned(range(1000), 10)
+    assert (thin[0], thin[-1], len(thin)) == (0, 999, 10)
+    assert curves.thinned(range(5), 10) == (0, 1, 2, 3, 4)
+
+
+def test_the_learning_rate_drops_are_found_in_the_curve():
+    (run,) = grid(("resnet-14",), 20.0, 1, 8, (BATCHNORM,))
+    assert curves.drops(run.curve) == (5, 7)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-13.7, 42.1), (0.001, 0.0042), (-1e6, 1e6), (3, 3)])
+def test_ticks_lie_within_their_axis_and_are_few(low, high):
+    ticks = svg.round_ticks(low, high, 6)
+    assert 1 <= len(ticks) <= 6
+    assert all(low - 1e-9 <= tick <= high + 1e-9 for tick in ticks)
+
+
+def test_an_axis_of_one_value_puts_it_in_the_middle():
+    assert svg.Axis(low=14, high=14, start=0, stop=100, log=True)(14) == 50
+
+
+@pytest.mark.parametrize(
+    ("value", "signed", "shown"),
+    [(1.005, False, "1.00"), (-0.001, True, "0.00"), (-3.456, True, "−3.46"), (3.456, True, "+3.46")],
+)
+def test_figures_have_two_decimals_and_a_true_minus(value, signed, shown):
+    assert text.figure(value, signed=signed) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0.04, "0.0 s"), (59.96, "1 min 00 s"), (245, "4 min 05 s"), (4320, "1 h 12 min")]
+)
+def test_times_are_given_in_units_that_fit(seconds, shown):
+    assert text.duration(seconds).replace("\u00a0", " ") == shown
+
+
+def test_the_page_is_written_beside_its_file(tmp_path: Path):
+    source = tmp_path / "sec4_random_params.digits.json"
+    source.write_text(supported_digits().model_dump_json(), encoding="utf-8")
+    target = write_report(source)
+    assert target == tmp_path / "sec4_random_params.digits.html"
+    assert target.read_text(encoding="utf-8") == render_html(supported_digits())
+    assert sorted(path.name for path in tmp_path.iterdir()) == [target.name, source.name]
+
+
+def test_a_page_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path):
+    source = tmp_path / "x.json"
+    source.write_text(supported_digits().model_dump_json(), encoding="utf-8")
+    (tmp_path / "x.html").mkdir()
+    with pytest.raises(DocumentError, match=r"x\.html: cannot be written"):
+        write_report(source)
+    assert {path.name for path in tmp_path.iterdir()} == {"x.json", "x.html"}
+
+
+def test_a_page_never_replaces_its_own_source(tmp_path: Path):
+    with pytest.raises(DocumentError, match=r"ends in \.json"):
+        write_report(tmp_path / "verdict.html")
+
+
+def test_a_byte_order_mark_is_no_obstacle(tmp_path: Path):
+    source = tmp_path / "x.json"
+    source.write_text("\ufeff" + supported_digits().model_dump_json(), encoding="utf-8")
+    assert load_document(source) == supported_digits()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "Invalid JSON"),
+        (b"{", "Invalid JSON"),
+        (b"[]", "not a verdict file of format 1"),
+        (b"\xff\xfe", "byte 0 is not UTF-8"),
+        (b"[" * 5000, "Invalid JSON"),
+    ],
+    ids=["empty", "cut short", "a list", "binary", "deep"],
+)
+def test_a_file_that_is_no_document_is_refused_in_words(tmp_path: Path, content: bytes, words: str):
+    source = tmp_path / "x.json"
+    source.write_bytes(content)
+    with pytest.raises(DocumentError, match=words) as refusal:
+        load_document(source)
+    assert str(refusal.value).startswith(str(source))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"format": 2}, "format: Input should be 1"),
+        ({"verdict": "confirmed"}, "scale digits cannot say confirmed"),
+        ({"verdict": "perhaps"}, "verdict"),
+        ({"surprise": 1}, "surprise: Extra inputs are not permitted"),
+        ({"\x1b[31m": 1}, r"\\x1b\[31m: Extra inputs"),
+        ({"networks": ["resnet-15"]}, "depth 15"),
+        ({"title": None}, "title: Input should be a valid string"),
+        ({"runs": [{}]}, r"runs\.0\.network: Field required\n(.*\n)+  and \d+ more"),
+    ],
+)
+def test_a_document_with_a_wrong_field_is_refused_by_its_place(tmp_path: Path, changes: dict[str, object], words: str):
+    source = tmp_path / "x.json"
+    source.write_text(json.dumps(json.loads(supported_digits().model_dump_json()) | changes), encoding="utf-8")
+    with pytest.raises(DocumentError, match=words):
+        load_document(source)
+
+
+def test_a_missing_file_and_a_folder_are_refused_in_words(tmp_path: Path):
+    with pytest.raises(DocumentError, match="cannot be read: No such file"):
+        load_document(tmp_path / "absent.json")
+    with pytest.raises(DocumentError, match="cannot be read: Is a directory"):
+        load_document(tmp_path)
+
+
+def test_a_run_that_a_check_names_and_nothing_trained_is_said():
+    document = inconclusive_part()
+    absent = run_key("resnet-14", RANDOM, 1)
+    part = document.checks[0].networks[0]
+    part = part.model_copy(update={"runs": (*part.runs, absent)})
+    check = document.checks[0].model_copy(update={"networks": (part,)})
+    assert "no trained run" in render_html(document.model_copy(update={"checks": (check,)}))
+
+
+def test_the_report_needs_no_torch():
+    folder = Path(svg.__file__).parent
+    assert not [
+        path.name for path in folder.glob("*.py") if re.search(r"^(import|from) (torch|numpy)", path.read_text(), re.M)
+    ]
