@@ -1,0 +1,309 @@
+"""The command line: verbs to functions. Nothing else in bnrepro prints or chooses an exit code.
+
+Exit codes: 0 every claim confirmed, or supported at a smaller scale; 1 one refuted or contradicted;
+2 usage or claim file; 3 environment or internal failure; 4 none refuted, some inconclusive or not
+assessed; 5 nothing selected; 130 or 143 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import bnrepro
+from bnrepro.errors import BnreproError, NothingSelected, UsageError
+
+if TYPE_CHECKING:
+    from bnrepro.spec.results import VerdictDocument
+    from bnrepro.terminal import Terminal
+
+EXIT_OK, EXIT_REFUTED, EXIT_FAILURE, EXIT_OPEN = 0, 1, 3, 4
+EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
+
+
+class Terminated(BaseException):
+    """SIGTERM, or SIGUSR2 from a scheduler that is about to take the machine."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit code."""
+    from bnrepro.terminal import standard_error
+
+    arguments = _parser().parse_args(argv)
+    errors = standard_error()
+    for name in ("SIGTERM", "SIGUSR2"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _terminate)
+    try:
+        code: int = arguments.verb(arguments)
+    except BnreproError as error:
+        for line in str(error).splitlines():
+            errors.say(f"error: {line}")
+        return error.exit_code
+    except (KeyboardInterrupt, Terminated) as signalled:
+        errors.say("stopped; finished runs are kept, the others go on from their checkpoints: same command again")
+        return EXIT_INTERRUPTED if isinstance(signalled, KeyboardInterrupt) else EXIT_TERMINATED
+    except BrokenPipeError:
+        # Whoever read our output has gone; there is nobody left to tell, and no traceback to print at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILURE
+    except Exception:  # noqa: BLE001 - the last resort: a bug of ours, shown whole
+        errors.say("error: this is a bug in bnrepro; please report it with these lines")
+        sys.stderr.write(traceback.format_exc())
+        return EXIT_FAILURE
+    return code
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    """Train what some claims need, judge them, write their reports: every stage, in order."""
+    from bnrepro.publish import document_for, write_document
+    from bnrepro.report import write_report
+    from bnrepro.session import Session
+    from bnrepro.terminal import plan_lines, standard_error, standard_output
+
+    out = standard_error() if arguments.json else standard_output()
+    session = Session.begin(arguments, out.say)
+    suite = session.suite
+    for look in suite.looks():
+        plan = suite.plan(look)
+        for line in plan_lines(plan, look=session.look_name(look), jobs=session.jobs):
+            out.say(line)
+        with out.progress(plan) as listener:
+            suite.train(plan, session.pool(), listener)
+        suite.judge(look)
+        if suite.settled:
+            break
+    documents = [
+        document_for(question, suite, data=session.data, scale_reason=session.scale_reason)
+        for question in suite.questions
+    ]
+    for document in documents:
+        page = write_report(write_document(document, arguments.reports))
+        _show_verdict(out, document)
+        out.say(f"report: {page}")
+        if arguments.json:
+            sys.stdout.write(document.model_dump_json() + "\n")
+    return _exit_code(documents)
+
+
+def plan(arguments: argparse.Namespace) -> int:
+    """Show the trainings that a verdict needs at its first look, and at most, before anything is spent."""
+    from bnrepro.session import Session
+    from bnrepro.terminal import duration, plan_lines, standard_output
+
+    out = standard_output()
+    session = Session.begin(arguments, out.say)
+    for look in session.suite.looks():
+        planned = session.suite.plan(look)
+        for line in plan_lines(planned, look=session.look_name(look), jobs=session.jobs):
+            out.say(line)
+    out.say()
+    rows = [["network", "arm", "seed", "state", "about"]]
+    for run in sorted(planned.runs, key=lambda run: (run.spec.network.depth, run.spec.network.width, str(run.spec))):
+        state = "in the store" if run.cached else "to train"
+        seconds = planned.cost.seconds(run.spec) if planned.cost else 0.0
+        rows.append([str(run.spec.network), str(run.spec.arm), str(run.spec.seed), state, duration(seconds)])
+    out.table(rows)
+    for reason in dict.fromkeys(run.reason for run in planned.runs if run.reason):
+        out.say(f"to train because: {reason}")
+    return EXIT_OK
+
+
+def list_claims(arguments: argparse.Namespace) -> int:
+    """List claims: rows, scales and the last verdict at each."""
+    from bnrepro.report import load_document
+    from bnrepro.session import load_suite
+    from bnrepro.spec.scale import Scale
+    from bnrepro.terminal import standard_output
+
+    claims, _ = load_suite(arguments.claims)
+    rows = [["claim", "rows", "scale", "networks", "last verdict"]]
+    for loaded in claims:
+        for scale in Scale:
+            networks = {one for group in loaded.claim.networks for one in loaded.claim.networks_at(group, scale)}
+            report = arguments.reports / scale / f"{loaded.claim.id}.json"
+            verdict = load_document(report).verdict if report.is_file() else "-"
+            if networks:
+                rows.append([loaded.claim.id, " ".join(loaded.claim.rows), scale, str(len(networks)), verdict])
+    standard_output().table(rows)
+    return EXIT_OK
+
+
+def validate(arguments: argparse.Namespace) -> int:
+    """Check claim files and the reference numbers that they name."""
+    from bnrepro.session import load_suite
+    from bnrepro.terminal import standard_output
+
+    claims, references = load_suite(arguments.claims)
+    checks = sum(len(loaded.claim.checks) for loaded in claims)
+    standard_output().say(f"ok: {len(claims)} claims, {checks} checks, {len(references)} reference numbers")
+    return EXIT_OK
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Write HTML again from verdict files; trains nothing."""
+    from bnrepro.report import write_report
+    from bnrepro.terminal import standard_output
+
+    documents = arguments.documents or sorted(arguments.reports.glob("*/*.json"))
+    if not documents:
+        raise NothingSelected(f"no verdict file under {arguments.reports}; bnrepro verify writes them")
+    for document in documents:
+        standard_output().say(f"report: {write_report(document)}")
+    return EXIT_OK
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """Say what is installed, which devices and data are here, and whether the store is sound."""
+    from bnrepro.doctor import findings
+    from bnrepro.terminal import standard_output
+
+    out = standard_output()
+    healthy = True
+    for finding in findings(arguments.store, arguments.data_root):
+        out.say(f"{'ok ' if finding.sound else 'BAD'}  {finding.subject}: {finding.text}")
+        healthy = healthy and finding.sound
+    return EXIT_OK if healthy else EXIT_FAILURE
+
+
+def data_check(arguments: argparse.Namespace) -> int:
+    """Read every data source there is, in full, and say what it is."""
+    from bnrepro.data import describe
+    from bnrepro.terminal import standard_output
+
+    out = standard_output()
+    reports = describe(arguments.data_root, arguments.store / "data")
+    for found in reports:
+        where = f" at {found.path}" if found.path else ""
+        if found.problem is None:
+            prepared = "prepared" if found.prepared else "not prepared yet"
+            out.say(f"ok   {found.name}{where}: digest {(found.digest or '')[:12]}, {prepared}")
+        else:
+            out.say(f"BAD  {found.name}{where}: {found.problem}")
+    return EXIT_OK if all(found.problem is None for found in reports) else EXIT_FAILURE
+
+
+def data_fetch(arguments: argparse.Namespace) -> int:
+    """Download CIFAR-10 through torchvision and check it."""
+    from bnrepro.data import fetch_cifar10
+    from bnrepro.terminal import standard_output
+
+    if arguments.data_root is None:
+        raise UsageError("say where to put it: bnrepro data fetch cifar10 --data-root DIR")
+    standard_output().say(f"cifar10: fetched and checked, in {fetch_cifar10(arguments.data_root)}")
+    return EXIT_OK
+
+
+def _show_verdict(out: Terminal, document: VerdictDocument) -> None:
+    from bnrepro.terminal import check_rows, not_assessed
+
+    out.say()
+    scope = "" if document.whole_claim else f" on {', '.join(map(str, document.networks))}"
+    out.say(f"{document.verdict.upper()} at scale {document.scale}{scope}: {document.title}")
+    out.say(document.reason, indent="  ")
+    out.say()
+    out.table(check_rows(document))
+    for check in not_assessed(document):
+        out.say(f"{check.id}: {check.reason}", indent="  ")
+    for failure in document.failed:
+        out.say(f"failed: {failure.description}: {failure.error}", indent="  ")
+    counts = document.trainings
+    out.say()
+    out.say(
+        f"trainings: {counts.needed} needed, {counts.cached} from the store, {counts.trained} trained"
+        + (f", {counts.failed} failed" if counts.failed else "")
+    )
+
+
+def _exit_code(documents: Sequence[VerdictDocument]) -> int:
+    words = {document.verdict.value for document in documents}
+    if words & {"refuted", "contradicted"}:
+        return EXIT_REFUTED
+    return EXIT_OK if words <= {"confirmed", "supported"} else EXIT_OPEN
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bnrepro", description='Test the claims of "Training BatchNorm and Only BatchNorm" by training.'
+    )
+    parser.add_argument("--version", action="version", version=f"bnrepro {bnrepro.__version__}")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    def verb(name: str, function: object, *, claims: str | None = None) -> argparse.ArgumentParser:
+        text = (function.__doc__ or "").split("\n")[0]
+        made = verbs.add_parser(name, help=text, description=text)
+        made.set_defaults(verb=function)
+        if claims is not None:
+            made.add_argument("claims", nargs=claims, type=Path, default=[Path("claims")], metavar="CLAIM")
+        return made
+
+    for name, function, claims in (("verify", verify, "+"), ("plan", plan, "*")):
+        _add_run_options(verb(name, function, claims=claims))
+    verbs.choices["verify"].add_argument(
+        "--json", action="store_true", help="verdicts as JSON lines on standard output"
+    )
+    for made in (verb("list", list_claims, claims="*"), verb("report", report)):
+        _add_folders(made, "reports")
+    verbs.choices["report"].add_argument("documents", nargs="*", type=Path, metavar="JSON", help="default: all")
+    verb("validate", validate, claims="*")
+    _add_folders(verb("doctor", doctor), "store", "data")
+    actions = verb("data", data_check).add_subparsers(required=True, metavar="ACTION")
+    for action, function in (("check", data_check), ("fetch", data_fetch)):
+        made = actions.add_parser(action, help=(function.__doc__ or "").split("\n")[0])
+        made.set_defaults(verb=function)
+        _add_folders(made, "store", "data")
+    actions.choices["fetch"].add_argument("dataset", choices=["cifar10"])
+    return parser
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--scale", choices=["auto", "digits", "reduced", "paper"], default="auto")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--jobs", type=_positive, metavar="N", help="runs at once (default: cores, or 1 on CUDA)")
+    parser.add_argument("--networks", type=_networks, default=(), metavar="A,B", help="only these of the claim's")
+    parser.add_argument("--seeds", type=_positive, metavar="N", help="one look at N seeds, not the claim's looks")
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
+    parser.add_argument(
+        "--checkpoint-seconds", type=float, default=60.0, metavar="S", help="between checkpoints (default: 60)"
+    )
+    _add_folders(parser, "store", "data", "reports")
+
+
+def _add_folders(parser: argparse.ArgumentParser, *folders: str) -> None:
+    if "store" in folders:
+        parser.add_argument("--store", type=Path, default=_folder("BNREPRO_STORE", ".bnrepro"), metavar="DIR")
+    if "data" in folders:
+        parser.add_argument("--data-root", type=Path, default=_folder("BNREPRO_DATA_ROOT", None), metavar="DIR")
+    if "reports" in folders:
+        parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR")
+
+
+def _folder(variable: str, default: str | None) -> Path | None:
+    named = os.environ.get(variable, default)
+    return Path(named) if named else None
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 up")
+    return int(text)
+
+
+def _networks(text: str) -> tuple[object, ...]:
+    from bnrepro.spec.networks import Network
+
+    try:
+        return tuple(Network.parse(name.strip()) for name in text.split(","))
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

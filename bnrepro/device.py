@@ -1,0 +1,30 @@
+"""Which kind of device is here, found without importing torch."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+
+from bnrepro.spec.run import DeviceKind
+
+
+def cuda_devices() -> int:
+    """CUDA devices that the driver shows, ``CUDA_VISIBLE_DEVICES`` respected; 0 without a driver."""
+    name = ctypes.util.find_library("cuda")
+    if name is None:
+        return 0
+    try:
+        driver = ctypes.CDLL(name)
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    return count.value
+
+
+def choose_device(asked: str) -> DeviceKind:
+    """``auto``: CUDA where there is some, else the CPU. What is asked for by name is taken at its word."""
+    if asked == "auto":
+        return DeviceKind.CUDA if cuda_devices() else DeviceKind.CPU
+    return DeviceKind(asked)
