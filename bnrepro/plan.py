@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from bnrepro.cost import CostModel, DataShape
 from bnrepro.identity import differences, run_key
-from bnrepro.recipes import RECIPE_VERSION, Precision, recipe_for
+from bnrepro.recipes import RECIPE_VERSION, recipe_for
 from bnrepro.spec.arms import Arm
 from bnrepro.spec.networks import Network
+from bnrepro.spec.recipe import Precision
 from bnrepro.spec.run import DeviceKind, RunRecord, RunSpec
 from bnrepro.spec.scale import Scale
 from bnrepro.store import Store
@@ -116,4 +117,3 @@ def _why_missing(spec: RunSpec, records: Sequence[RunRecord]) -> str:
         return "no run of this network, arm and seed yet"
     nearest = sorted(alike, key=len)[0]
     return f"nearest stored run differs in {', '.join(nearest)}"
-

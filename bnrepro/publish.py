@@ -12,9 +12,12 @@ from pathlib import Path
 import bnrepro
 from bnrepro.data import PreparedData
 from bnrepro.plan import Setting
-from bnrepro.recipes import RECIPE_VERSION, Recipe
+from bnrepro.recipes import RECIPE_VERSION
+from bnrepro.spec.arms import Arm
 from bnrepro.spec.claim import Claim
 from bnrepro.spec.load import References
+from bnrepro.spec.networks import Network
+from bnrepro.spec.recipe import Recipe
 from bnrepro.spec.results import (
     CurvePoint,
     DataUsed,
@@ -108,20 +111,20 @@ def _run_row(record: RunRecord, *, from_cache: bool) -> RunRow:
 
 
 def _groups(records: Sequence[RunRecord]) -> tuple[GroupSummary, ...]:
-    """Mean and sample standard deviation of each network and arm, diverged runs included."""
-    accuracies: dict[tuple[object, object], list[RunRecord]] = {}
+    """Mean and sample standard deviation of each network and arm, over the runs that did not diverge."""
+    groups: dict[tuple[Network, Arm], list[RunRecord]] = {}
     for record in records:
-        accuracies.setdefault((record.spec.network, record.spec.arm), []).append(record)
+        groups.setdefault((record.spec.network, record.spec.arm), []).append(record)
     summaries = []
-    for members in accuracies.values():
-        values = [record.test_accuracy for record in members]
+    for (network, arm), members in groups.items():
+        values = [record.test_accuracy for record in members if record.status == "completed"]
         summaries.append(
             GroupSummary(
-                network=members[0].spec.network,
-                arm=members[0].spec.arm,
-                arm_label=members[0].spec.arm.label,
+                network=network,
+                arm=arm,
+                arm_label=arm.label,
                 n=len(values),
-                mean=statistics.fmean(values),
+                mean=statistics.fmean(values) if values else None,
                 sd=statistics.stdev(values) if len(values) > 1 else None,
             )
         )

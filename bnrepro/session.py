@@ -13,13 +13,15 @@ from bnrepro.device import choose_device
 from bnrepro.errors import NothingSelected, UsageError
 from bnrepro.execute.pool import LocalPool, available_cores
 from bnrepro.plan import Setting
-from bnrepro.recipes import RECIPES, Precision
+from bnrepro.recipes import RECIPES
 from bnrepro.spec.load import LoadedClaim, References, check_references, load_claims, load_references
 from bnrepro.spec.networks import Family
+from bnrepro.spec.recipe import Precision
 from bnrepro.spec.run import DeviceKind
 from bnrepro.spec.scale import Scale
 from bnrepro.store import Store
 from bnrepro.suite import Suite, ask
+from bnrepro.train.entry import TRAINER_MODULE, train_prepared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +76,7 @@ class Session:
 
     def pool(self) -> LocalPool:
         """Processes that train for this session."""
-        # The one place where a run of the suite meets torch; a verdict from the store alone never comes here.
-        from bnrepro.train.entry import train_prepared
-
-        return LocalPool(self.store, train_prepared, data=self.data.directory, jobs=self.jobs)
+        return LocalPool(self.store, train_prepared, data=self.data.directory, jobs=self.jobs, preload=[TRAINER_MODULE])
 
     def look_name(self, look: int) -> str:
         """A look as a person is told of it."""

@@ -14,11 +14,12 @@ from bnrepro.execute.pool import LocalPool
 from bnrepro.identity import run_key
 from bnrepro.measure import Measurements
 from bnrepro.plan import Plan, Setting, make_plan
-from bnrepro.recipes import RECIPES, Precision
+from bnrepro.recipes import RECIPES
 from bnrepro.spec.arms import Arm
 from bnrepro.spec.claim import Claim, Looks
 from bnrepro.spec.load import LoadedClaim, References
 from bnrepro.spec.networks import Network
+from bnrepro.spec.recipe import Precision
 from bnrepro.spec.run import RunRecord, RunSpec
 from bnrepro.spec.scale import Scale
 from bnrepro.store import Store

@@ -11,7 +11,7 @@ from bnrepro.data.images import ImageSet
 from bnrepro.data.prepared import check_arrays, read_manifest
 from bnrepro.data.sources import find_cifar10
 from bnrepro.errors import DataError
-from bnrepro.recipes import DatasetName
+from bnrepro.spec.recipe import DatasetName
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ from bnrepro.data.prepared import (
 )
 from bnrepro.data.sources import Source, find_cifar10
 from bnrepro.errors import DataError
-from bnrepro.recipes import DatasetName
+from bnrepro.spec.recipe import DatasetName
 from bnrepro.spec.value import Value
 
 

@@ -46,16 +46,19 @@ class LocalPool:
             print(event)
 
     Leaving the loop early, also by an exception, asks the workers to write their checkpoints and end.
-    ``retries`` counts the times that a run whose worker died is started again.
+    ``retries`` counts the times that a run whose worker died is started again; ``preload`` names modules that all
+    workers need and that are slow to import.
     """
 
-    def __init__(self, store: Store, trainer: Trainer, *, data: Path, jobs: int, retries: int = 1) -> None:
+    def __init__(
+        self, store: Store, trainer: Trainer, *, data: Path, jobs: int, retries: int = 1, preload: Sequence[str] = ()
+    ) -> None:
         self._store = store
         self._trainer = trainer
         self._data = data
         self._jobs = jobs
         self._retries = retries
-        self._context = _context()
+        self._context = _context(preload)
 
     def run(self, specs: Sequence[RunSpec]) -> Iterator[Event]:
         """Train every run once, in this order; a run that another process trains is waited for."""
@@ -166,12 +169,12 @@ def _stop(workers: list[_Worker]) -> None:
         worker.connection.close()
 
 
-def _context() -> BaseContext:
-    """A fork server that has imported torch once, where the system has fork; else fresh interpreters."""
+def _context(preload: Sequence[str]) -> BaseContext:
+    """A fork server that imports the trainer's modules once, where the system has fork; else new interpreters."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["bnrepro.train.entry"])
+    context.set_forkserver_preload(list(preload))
     return context
 
 

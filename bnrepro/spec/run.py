@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bnrepro.recipes import Recipe
 from bnrepro.spec.arms import ArmField
 from bnrepro.spec.networks import NetworkField
+from bnrepro.spec.recipe import Recipe
 from bnrepro.spec.scale import Scale
 from bnrepro.spec.value import Value
 

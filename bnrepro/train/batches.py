@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from bnrepro.recipes import Recipe
+from bnrepro.spec.recipe import Recipe
 from bnrepro.train.random import Purpose, generator
 
 

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from bnrepro.errors import TrainingError
-from bnrepro.recipes import Precision
+from bnrepro.spec.recipe import Precision
 from bnrepro.spec.run import RunSpec
 from bnrepro.train.batches import Split, evaluation_batches
 from bnrepro.train.initialise import digest_of_tensors, initialise

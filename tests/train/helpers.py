@@ -33,7 +33,9 @@ def recipe(**changes: Any) -> Recipe:
     return Recipe.model_validate(base.model_dump() | small | changes)
 
 
-def run_spec(images: ImageSet, *, arm: str = "batchnorm", network: str = "resnet-8", seed: int = 0, **more: Any) -> RunSpec:
+def run_spec(
+    images: ImageSet, *, arm: str = "batchnorm", network: str = "resnet-8", seed: int = 0, **more: Any
+) -> RunSpec:
     """A run on the given images; ``more`` replaces fields of the spec."""
     fields = {
         "scale": Scale.REDUCED,

@@ -1,0 +1,38 @@
+# make verify   the first claim, trained and judged on this machine
+# make test     the whole test suite
+# make check    what CI runs: formatter, linter, types, tests
+#
+# Both environments are made on first use, in $(VENV), from the pinned constraints.txt.
+
+PYTHON ?= python3
+VENV ?= .venv
+CLAIM ?= claims/sec4_random_params.yaml
+PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: verify test check clean
+
+verify: $(VENV)/installed
+	$(VENV)/bin/bnrepro verify $(CLAIM)
+
+test: $(VENV)/installed-dev
+	$(VENV)/bin/python -m pytest -n auto --dist loadgroup
+
+check: $(VENV)/installed-dev
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(MAKE) test
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	@echo "installing torch and the rest into $(VENV); several GB the first time"
+	$(PIP) torch==2.14.1 torchvision==0.29.1
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(PIP) -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .bnrepro .hypothesis .mypy_cache .pytest_cache .ruff_cache
