@@ -49,7 +49,9 @@ def imports_of(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             modules = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            modules = [f"{node.module}.{alias.name}" if node.module == "bnrepro" else node.module for alias in node.names]
+            modules = [
+                f"{node.module}.{alias.name}" if node.module == "bnrepro" else node.module for alias in node.names
+            ]
         found |= {room_of(module) for module in modules if module.split(".")[0] == "bnrepro" and "." in module}
     return found - {"__version__"}
 
@@ -92,8 +94,7 @@ def test_only_the_training_room_imports_torch() -> None:
 @pytest.mark.parametrize("module", ["bnrepro.cli", "bnrepro.session", "bnrepro.publish", "bnrepro.report"])
 def test_the_command_line_starts_without_heavy_imports(module: str) -> None:
     code = (
-        f"import sys, {module}; "
-        "print(*sorted({'torch', 'torchvision', 'sklearn', 'scipy.stats'} & set(sys.modules)))"
+        f"import sys, {module}; print(*sorted({{'torch', 'torchvision', 'sklearn', 'scipy.stats'}} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from pathlib import Path
 
 import torch
 
@@ -35,7 +36,7 @@ def torch_device(kind: DeviceKind) -> torch.device:
 
 def describe_environment(device: torch.device) -> dict[str, str]:
     """Versions, machine and device of a run: stored and shown, never hashed into its key."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return {
         "bnrepro": bnrepro.__version__,
         "python": platform.python_version(),
@@ -45,3 +46,13 @@ def describe_environment(device: torch.device) -> dict[str, str]:
         "cpu capability": torch.backends.cpu.get_cpu_capability(),
         "platform": f"{platform.system()} {platform.machine()}",
     }
+
+
+def _processor() -> str:
+    """The processor's own name where Linux tells it; else its architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
