@@ -8,6 +8,7 @@ assessed; 5 nothing selected; 130 or 143 interrupted.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import signal
 import sys
@@ -18,9 +19,10 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 import bnrepro
-from bnrepro.errors import BnreproError, NothingSelected, UsageError
+from bnrepro.errors import BnreproError, NothingSelected, SpecError, UsageError
 
 if TYPE_CHECKING:
+    from bnrepro.plan import PlannedRun
     from bnrepro.spec.results import VerdictDocument
     from bnrepro.terminal import Terminal
 
@@ -43,6 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             signal.signal(getattr(signal, name), _terminate)
     try:
         code: int = arguments.verb(arguments)
+    except SpecError as error:
+        for problem in error.problems:
+            errors.line(f"error: {problem}")
+        return error.exit_code
     except BnreproError as error:
         for line in str(error).splitlines():
             errors.say(f"error: {line}")
@@ -87,7 +93,7 @@ def verify(arguments: argparse.Namespace) -> int:
     for document in documents:
         page = write_report(write_document(document, arguments.reports))
         _show_verdict(out, document)
-        out.say(f"report: {page}")
+        out.line(f"report: {page}")
         if arguments.json:
             sys.stdout.write(document.model_dump_json() + "\n")
     return _exit_code(documents)
@@ -100,19 +106,23 @@ def plan(arguments: argparse.Namespace) -> int:
 
     out = standard_output()
     session = Session.begin(arguments, out.say)
+    runs: dict[str, PlannedRun] = {}
+    seconds: dict[str, float] = {}
     for look in session.suite.looks():
         planned = session.suite.plan(look)
+        # A claim that has fewer looks than another is not in the last plan.
+        runs |= {run.key: run for run in planned.runs}
+        seconds |= {run.key: planned.cost.seconds(run.spec) for run in planned.runs if planned.cost}
         for line in plan_lines(planned, look=session.look_name(look), jobs=session.jobs):
             out.say(line)
+        if look < len(session.suite.looks()):
+            out.say("and if no check is settled by then:")
     out.say()
     rows = [["network", "arm", "seed", "state", "about"]]
-    for run in sorted(planned.runs, key=lambda run: (run.spec.network.depth, run.spec.network.width, str(run.spec))):
+    for run in sorted(runs.values(), key=lambda run: (run.spec.network.depth, run.spec.network.width, str(run.spec))):
         state = "in the store" if run.cached else "to train"
-        seconds = planned.cost.seconds(run.spec) if planned.cost else 0.0
-        rows.append([str(run.spec.network), str(run.spec.arm), str(run.spec.seed), state, duration(seconds)])
+        rows.append([str(run.spec.network), str(run.spec.arm), str(run.spec.seed), state, duration(seconds[run.key])])
     out.table(rows)
-    for reason in dict.fromkeys(run.reason for run in planned.runs if run.reason):
-        out.say(f"to train because: {reason}")
     return EXIT_OK
 
 
@@ -156,7 +166,7 @@ def report(arguments: argparse.Namespace) -> int:
     if not documents:
         raise NothingSelected(f"no verdict file under {arguments.reports}; bnrepro verify writes them")
     for document in documents:
-        standard_output().say(f"report: {write_report(document)}")
+        standard_output().line(f"report: {write_report(document)}")
     return EXIT_OK
 
 
@@ -275,7 +285,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=_positive, metavar="N", help="one look at N seeds, not the claim's looks")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument(
-        "--checkpoint-seconds", type=float, default=60.0, metavar="S", help="between checkpoints (default: 60)"
+        "--checkpoint-seconds", type=_seconds, default=60.0, metavar="S", help="between checkpoints (default: 60)"
     )
     _add_folders(parser, "store", "data", "reports")
 
@@ -298,6 +308,16 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 up")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds from 0 up")
+    return seconds
 
 
 def _networks(text: str) -> tuple[object, ...]:

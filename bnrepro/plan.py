@@ -114,6 +114,6 @@ def _why_missing(spec: RunSpec, records: Sequence[RunRecord]) -> str:
         if (record.spec.network, record.spec.arm, record.spec.seed) == (spec.network, spec.arm, spec.seed)
     ]
     if not alike:
-        return "no run of this network, arm and seed yet"
+        return "the store has no run of their network, arm and seed"
     nearest = sorted(alike, key=len)[0]
-    return f"nearest stored run differs in {', '.join(nearest)}"
+    return f"the nearest stored run differs in {', '.join(nearest)}"

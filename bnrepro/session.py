@@ -52,7 +52,10 @@ class Session:
         ]
         dataset = RECIPES[Family.CIFAR, scale].dataset
         data = prepare(dataset, data_root=arguments.data_root, cache=arguments.store / "data")
-        for text in (*(deviation for question in questions for deviation in question.deviations), *data.notes):
+        for question in questions:
+            for deviation in question.deviations:
+                say(f"{question.claim.id}: asked for {deviation}; that can support the claim, not confirm it")
+        for text in data.notes:
             say(f"note: {text}")
         say(f"data {data.name}: {data.train_images:,} training and {data.test_images:,} test images")
         store = Store(arguments.store, notify=say)

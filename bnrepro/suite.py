@@ -6,6 +6,7 @@ At each look only the arms that an unsettled check still needs get more seeds.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from bnrepro.errors import UsageError
@@ -83,7 +84,8 @@ def ask(
             group: tuple(one for one in group_members if one in networks) for group, group_members in members.items()
         }
     if seeds is not None and claim.looks.seeds != (seeds,):
-        deviations.append(f"one look at {seeds} seeds instead of looks at {' and '.join(map(str, claim.looks.seeds))}")
+        planned = " and ".join(map(str, claim.looks.seeds))
+        deviations.append(f"one look at {seeds} seed{'s' * (seeds != 1)} instead of looks at {planned}")
         # Unlike a claim file, a person may ask for one seed: the interval is then infinite, and says so.
         claim = claim.model_copy(update={"looks": Looks.model_construct(seeds=(seeds,))})
     if precision is not Precision.FLOAT32:
@@ -140,14 +142,17 @@ class Suite:
 
     def train(self, plan: Plan, pool: LocalPool, listener: Callable[[Event], None]) -> None:
         """Train what a plan is missing. A run that fails is kept for the verdict, not raised."""
-        for event in pool.run(plan.missing):
-            if isinstance(event, Finished) and event.trained:
-                self.trained.add(run_key(event.spec))
-            elif isinstance(event, Failed):
-                self.failed[run_key(event.spec)] = event
-            listener(event)
+        with closing(pool.run(plan.missing)) as events:
+            for event in events:
+                if isinstance(event, Finished) and event.trained:
+                    self.trained.add(run_key(event.spec))
+                elif isinstance(event, Failed):
+                    self.failed[run_key(event.spec)] = event
+                listener(event)
         found = {run.key: run.record or self._store.find(run.key) for run in plan.runs}
         self.records |= {key: record for key, record in found.items() if record is not None}
+        # A run that failed at one look and is done at the next has not failed.
+        self.failed = {key: event for key, event in self.failed.items() if key not in self.records}
 
     def judge(self, look: int) -> None:
         """Judge every claim on the runs so far."""

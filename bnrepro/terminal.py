@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import textwrap
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
@@ -33,18 +34,25 @@ class Terminal:
 
     def say(self, text: str = "", *, indent: str = "") -> None:
         """Print a paragraph, wrapped, with anything that a terminal would act on written out."""
-        wrapped = textwrap.wrap(
-            printable(text), WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
-        )
-        self._stream.write("\n".join(wrapped or [""]) + "\n")
-        self._stream.flush()
+        self._write(_wrapped(text, indent, indent))
+
+    def line(self, text: str) -> None:
+        """Print one line, however long: what a person copies or an editor follows, such as file:line:column."""
+        self._write([printable(text)])
 
     def table(self, rows: Sequence[Sequence[str]]) -> None:
-        """Print rows in columns, the first row as heading; the last column takes what is left."""
+        """Print rows in columns, the first row as heading; the last column is wrapped into what is left."""
         widths = [max(len(printable(cell)) for cell in column) for column in zip(*rows, strict=True)]
-        for row in rows:
-            cells = [printable(cell).ljust(width) for cell, width in zip(row, widths, strict=True)]
-            self._stream.write(("  " + "  ".join(cells)).rstrip() + "\n")
+        for *cells, last in rows:
+            padded = [printable(cell).ljust(width) for cell, width in zip(cells, widths, strict=False)]
+            begin = "".join(f"  {cell}" for cell in padded) + "  "
+            self._write(_wrapped(last, begin, " " * len(begin)) or [begin.rstrip()])
+
+    def _write(self, lines: Sequence[str]) -> None:
+        text = "\n".join(lines or [""]) + "\n"
+        # A terminal that cannot show γ or ∞ gets their numbers, not an error.
+        encoding = self._stream.encoding or "utf-8"
+        self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         self._stream.flush()
 
     @contextmanager
@@ -66,7 +74,6 @@ class Listener:
     def __init__(self, say: Callable[[str], None], plan: Plan) -> None:
         self._say = say
         self._total = len(plan.missing)
-        self._reasons = {run.spec: run.reason for run in plan.runs}
         self._seconds = {spec: plan.cost.seconds(spec) if plan.cost else 0.0 for spec in plan.missing}
         self._done = 0
         self._fractions: dict[RunSpec, float] = {}
@@ -161,6 +168,18 @@ class Bars(Listener):
         self._progress.update(self._whole, completed=self.share_done, told=f"{self._done}/{self._total}")
 
 
+def _wrapped(text: str, first: str, rest: str) -> list[str]:
+    """Lines of at most WIDTH columns; a word that is longer, such as a path, stays whole."""
+    return textwrap.wrap(
+        printable(text),
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+
+
 def duration(seconds: float) -> str:
     """A time for a person: 3.2 s, 4 min 10 s, 2 h 5 min, 3 days 4 h."""
     if seconds < 10:
@@ -193,7 +212,7 @@ def interval(bounds: Interval) -> str:
 
 
 def plan_lines(plan: Plan, *, look: str, jobs: int) -> Iterator[str]:
-    """A plan in two lines: how many trainings, and what they will cost."""
+    """A plan in words: how many trainings, what they will cost, and why they must run."""
     if not plan.runs:
         yield f"plan, {look}: nothing to train, no check can be assessed here"
         return
@@ -203,6 +222,8 @@ def plan_lines(plan: Plan, *, look: str, jobs: int) -> Iterator[str]:
         basis = source if plan.cost.measured_from else "assumed, nothing measured here yet"
         workers = f"{jobs} process{'es' if jobs > 1 else ''}"
         yield f"about {duration(plan.wall_seconds(jobs))} on {workers} ({basis}), {size(plan.disk_bytes)} on disk"
+    reasons = Counter(run.reason for run in plan.runs if not run.cached)
+    yield from (f"{count} to train because {reason}" for reason, count in reasons.items())
 
 
 def check_rows(document: VerdictDocument) -> list[list[str]]:

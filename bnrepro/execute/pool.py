@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
@@ -18,7 +18,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from bnrepro.execute.events import Advanced, Event, Failed, Finished, Noted, Retried, Started, Waiting
-from bnrepro.execute.worker import Broken, Busy, Done, Message, Note, Stopped, work
+from bnrepro.execute.worker import Broken, Busy, Done, Hopeless, Message, Note, Stopped, work
 from bnrepro.identity import run_key
 from bnrepro.spec.run import RunSpec
 from bnrepro.spec.trainer import Progress, Trainer
@@ -60,8 +60,12 @@ class LocalPool:
         self._retries = retries
         self._context = _context(preload)
 
-    def run(self, specs: Sequence[RunSpec]) -> Iterator[Event]:
-        """Train every run once, in this order; a run that another process trains is waited for."""
+    def run(self, specs: Sequence[RunSpec]) -> Generator[Event, None, None]:
+        """Train every run once, in this order; a run that another process trains is waited for.
+
+        Raises:
+            DataError, StoreError: the data or the store failed under a worker; the others are asked to stop.
+        """
         queue = deque(specs)
         elsewhere: dict[str, RunSpec] = {}
         deaths: dict[str, int] = {}
@@ -134,6 +138,8 @@ class LocalPool:
                 return Waiting(spec=worker.spec)
             case Broken(error=error):
                 return Failed(spec=worker.spec, error=error)
+            case Hopeless(error=hopeless):
+                raise hopeless
         how = "was asked to stop" if isinstance(worker.ended, Stopped) else _how_it_died(worker.process)
         key = run_key(worker.spec)
         deaths[key] = deaths.get(key, 0) + 1

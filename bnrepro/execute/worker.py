@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from bnrepro.errors import BnreproError
+from bnrepro.errors import BnreproError, DataError, StoreError
 from bnrepro.identity import run_key
 from bnrepro.spec.run import RunSpec
 from bnrepro.spec.trainer import Interrupted, Progress, Trainer
@@ -39,13 +39,20 @@ class Broken:
 
 
 @dataclass(frozen=True)
+class Hopeless:
+    """The data or the store failed: no other run would fare better."""
+
+    error: DataError | StoreError
+
+
+@dataclass(frozen=True)
 class Note:
     """Words for the user."""
 
     text: str
 
 
-Message = Progress | Busy | Done | Stopped | Broken | Note
+Message = Progress | Busy | Done | Stopped | Broken | Hopeless | Note
 
 
 class _Line:
@@ -76,6 +83,8 @@ def work(trainer: Trainer, spec: RunSpec, store_root: Path, data: Path, connecti
         )
     except Interrupted:
         line.send(Stopped())
+    except (DataError, StoreError) as error:
+        line.send(Hopeless(error))
     except BnreproError as error:
         line.send(Broken(str(error)))
     except Exception as error:  # noqa: BLE001 - whatever breaks this run must reach the user, not end the fleet

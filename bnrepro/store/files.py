@@ -6,7 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
-import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,10 +28,10 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        temporary = Path(name)
+        # Not tempfile: its files are closed to everyone else, and a store may be shared.
+        temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}"
         try:
-            with os.fdopen(handle, "wb") as file:
+            with temporary.open("xb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -49,6 +49,6 @@ def explained(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             raise StoreFull(
-                f"cannot write {path}: {error.strerror}; free space there or name another folder with --store"
+                f"cannot write {path}: {error.strerror}; make room or allow writing there, or name another folder"
             ) from error
         raise StoreError(f"cannot use {path}: {error.strerror or error}") from error

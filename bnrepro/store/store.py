@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -52,13 +52,10 @@ class Store:
         """
         try:
             files = self._verified_files(key)
-            if files is None:
-                return None
-            record = RunRecord.model_validate_json(files[_RECORD])
+            return None if files is None else RunRecord.model_validate_json(files[_RECORD])
         except (_DamagedError, ValidationError) as error:
             self._set_aside(key, str(error).splitlines()[0])
             return None
-        return record
 
     def tensors(self, key: str) -> Tensors:
         """The learned tensors of a finished run.
@@ -92,6 +89,8 @@ class Store:
             write_atomically(folder / name, content)
         write_atomically(folder / _MANIFEST, canonical_json(manifest).encode())
         CheckpointSlot(folder).discard()
+        for leftover in folder.glob(".*"):  # of a process that was killed while it wrote; we hold the run's lock
+            leftover.unlink(missing_ok=True)
 
     def records(self) -> Iterator[RunRecord]:
         """Every finished run, in the order of the keys."""
@@ -107,16 +106,13 @@ class Store:
         The operating system frees the lock of a process that dies.
         """
         path = self.root / "locks" / f"{key}.lock"
+        lock = FileLock(path)
         with explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(path)
-            try:
+            with contextlib.suppress(Timeout):
                 lock.acquire(timeout=0)
-            except Timeout:
-                yield False
-                return
         try:
-            yield True
+            yield lock.is_locked
         finally:
             lock.release()
 
@@ -130,10 +126,11 @@ class Store:
 
     def _verified_files(self, key: str) -> dict[str, bytes] | None:
         folder = self.folder(key)
-        try:
-            manifest = json.loads((folder / _MANIFEST).read_bytes())
-        except FileNotFoundError:
+        content = _read(folder / _MANIFEST)
+        if content is None:
             return None
+        try:
+            manifest = json.loads(content)
         except ValueError as error:
             raise _DamagedError(f"{_MANIFEST} is not JSON") from error
         if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT or manifest.get("key") != key:
@@ -143,23 +140,25 @@ class Store:
             raise _DamagedError(f"{_MANIFEST} does not list the files of a run")
         files = {}
         for name, expected in sums.items():
-            try:
-                files[name] = (folder / name).read_bytes()
-            except FileNotFoundError as error:
-                raise _DamagedError(f"{name} is missing") from error
-            if sha256_of(files[name]) != expected:
+            found = _read(folder / name)
+            if found is None:
+                raise _DamagedError(f"{name} is missing")
+            if sha256_of(found) != expected:
                 raise _DamagedError(f"{name} does not match its checksum")
+            files[name] = found
         return files
 
     def _set_aside(self, key: str, why: str) -> None:
-        aside = self.root / "set-aside"
-        with explained(aside):
-            aside.mkdir(exist_ok=True)
-            number = 1 + sum(1 for _ in aside.glob(f"{key}-*"))
-            target = aside / f"{key}-{number}"
-            # Without its manifest the run counts as not done, also if we stop half way through the move.
-            (self.folder(key) / _MANIFEST).rename(self.folder(key) / "manifest.damaged")
-            shutil.move(self.folder(key), target)
+        folder, target = self.folder(key), self.root / "set-aside" / f"{key}-{uuid.uuid4().hex[:8]}"
+        with explained(target):
+            target.parent.mkdir(exist_ok=True)
+            try:
+                # Without its manifest the run counts as not done, also if we stop before the move; and of several
+                # processes that met the damage, the one that renames the manifest goes on.
+                (folder / _MANIFEST).rename(folder / "manifest.damaged")
+            except FileNotFoundError:
+                return
+            folder.rename(target)
         self._notify(f"run {key}: {why}; set aside in {target}, it will be trained again")
 
     def _check_format(self) -> None:
@@ -177,7 +176,9 @@ class Store:
         if found is None:
             write_atomically(path, canonical_json({"format": _FORMAT}).encode())
         elif found != _FORMAT:
-            raise StoreError(f"{path}: format {found}, this version of bnrepro reads format {_FORMAT}")
+            raise StoreError(
+                f"{path}: format {found}, this version of bnrepro reads format {_FORMAT}; name another folder"
+            )
 
 
 class CheckpointSlot:
@@ -189,10 +190,10 @@ class CheckpointSlot:
 
     def load(self) -> bytes | None:
         """What was saved last; ``None`` where nothing was, or where it is damaged (which is said)."""
-        try:
-            seal, _, content = self._path.read_bytes().partition(b"\n")
-        except FileNotFoundError:
+        saved = _read(self._path)
+        if saved is None:
             return None
+        seal, _, content = saved.partition(b"\n")
         if sha256_of(content).encode() == seal:
             return content
         self._notify(f"{self._path}: does not match its checksum; the run starts again from its seed")
@@ -205,6 +206,16 @@ class CheckpointSlot:
     def discard(self) -> None:
         """Remove the checkpoint of a run that is done."""
         self._path.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> bytes | None:
+    """A file's content; ``None`` where there is no such file."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 class _DamagedError(Exception):
