@@ -37,7 +37,8 @@ class CostModel:
     """Estimates for one data set. ``measured_from`` counts the runs that it was fitted to; 0 is assumed."""
 
     shape: DataShape
-    scale: float = 1.0
+    correction: float = 1.0
+    """Measured over modelled time, of the runs that the model was fitted to."""
     measured: dict[tuple[str, str], float]
     """Mean seconds of (network, arm) at the recipe in use, where runs exist."""
     measured_from: int = 0
@@ -48,12 +49,13 @@ class CostModel:
         seconds: dict[tuple[str, str], list[float]] = {}
         ratios = []
         for record in records:
-            if record.spec.recipe == spec.recipe and record.spec.device is spec.device:
+            done = record.status == "completed"  # a run that diverged may have stopped early
+            if done and record.spec.recipe == spec.recipe and record.spec.device is spec.device:
                 seconds.setdefault(_pair(record.spec), []).append(record.wall_seconds)
                 ratios.append(record.wall_seconds / _modelled_seconds(record.spec, shape))
         return cls(
             shape=shape,
-            scale=statistics.median(ratios) if ratios else 1.0,
+            correction=statistics.median(ratios) if ratios else 1.0,
             measured={pair: statistics.fmean(values) for pair, values in seconds.items()},
             measured_from=len(ratios),
         )
@@ -61,7 +63,7 @@ class CostModel:
     def seconds(self, spec: RunSpec) -> float:
         """Expected wall time of one run."""
         measured = self.measured.get(_pair(spec))
-        return self.scale * _modelled_seconds(spec, self.shape) if measured is None else measured
+        return self.correction * _modelled_seconds(spec, self.shape) if measured is None else measured
 
     def wall_seconds(self, specs: Sequence[RunSpec], jobs: int) -> float:
         """Expected time for all runs when ``jobs`` of them run at once, the longest first."""

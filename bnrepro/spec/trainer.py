@@ -35,6 +35,9 @@ class Slot(Protocol):
     def save(self, content: bytes) -> None:
         """Replace what was saved."""
 
+    def reject(self, why: str) -> None:
+        """Say that what was loaded cannot be used, so that the run starts again from its seed."""
+
 
 class Trainer(Protocol):
     """Trains one run to its end, or raises :class:`Interrupted` with the checkpoint in its slot."""

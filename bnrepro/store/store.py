@@ -196,8 +196,12 @@ class CheckpointSlot:
         seal, _, content = saved.partition(b"\n")
         if sha256_of(content).encode() == seal:
             return content
-        self._notify(f"{self._path}: does not match its checksum; the run starts again from its seed")
+        self.reject("does not match its checksum")
         return None
+
+    def reject(self, why: str) -> None:
+        """Say that what was loaded cannot be used, so that the run starts again from its seed."""
+        self._notify(f"{self._path}: {why}; the run starts again from its seed")
 
     def save(self, content: bytes) -> None:
         """Replace the checkpoint; the old one stays until the new one is whole."""

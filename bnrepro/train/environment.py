@@ -6,10 +6,12 @@ import os
 import platform
 from pathlib import Path
 
+import numpy as np
 import torch
+import torch.utils.deterministic
 
 import bnrepro
-from bnrepro.errors import TrainingError
+from bnrepro.errors import DeviceError
 from bnrepro.spec.run import DeviceKind
 
 
@@ -17,16 +19,18 @@ def torch_device(kind: DeviceKind) -> torch.device:
     """Make this process train deterministically, on one thread on the CPU, and give its device.
 
     Raises:
-        TrainingError: CUDA is asked for and not there.
+        DeviceError: CUDA is asked for and torch cannot use it.
     """
     torch.use_deterministic_algorithms(mode=True)
+    # Every tensor that we allocate is written before it is read; filling each one first costs time for nothing.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if kind is DeviceKind.CPU:
         torch.set_num_threads(1)
         return torch.device("cpu")
     # cuBLAS repeats its sums in one order only with a fixed workspace; it reads this when it starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if not torch.cuda.is_available():
-        raise TrainingError("no CUDA device: torch.cuda.is_available() is false; use --device cpu")
+        raise DeviceError("torch cannot use a CUDA device here (torch.cuda.is_available() is false); use --device cpu")
     # float32 means float32: the faster, coarser TF32 would be another precision under the same name.
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
@@ -40,12 +44,20 @@ def describe_environment(device: torch.device) -> dict[str, str]:
     return {
         "bnrepro": bnrepro.__version__,
         "python": platform.python_version(),
+        "numpy": np.__version__,
         "torch": torch.__version__,
+        **_cuda_versions(device),
         "device": name,
         "threads": str(torch.get_num_threads()),
         "cpu capability": torch.backends.cpu.get_cpu_capability(),
         "platform": f"{platform.system()} {platform.machine()}",
     }
+
+
+def _cuda_versions(device: torch.device) -> dict[str, str]:
+    if device.type != "cuda":
+        return {}
+    return {"cuda": str(torch.version.cuda), "cudnn": str(torch.backends.cudnn.version())}  # type: ignore[no-untyped-call]
 
 
 def _processor() -> str:

@@ -23,7 +23,7 @@ class TrainedModel:
     """A network, what it learns and how.
 
     SGD with momentum as in torch: weight decay is added to the gradient of every trained entry, γ and β
-    included. Weights are laid out channels-last, which is faster on every device and changes no meaning.
+    included. Weights are laid out channels-last, which suits CPUs and changes no meaning.
     """
 
     def __init__(self, spec: RunSpec, *, in_channels: int, classes: int, device: torch.device) -> None:

@@ -13,6 +13,8 @@ from bnrepro.spec.run import EpochRecord
 from bnrepro.spec.trainer import Slot
 from bnrepro.train.model import TrainedModel
 
+_FORMAT = 1
+
 
 @dataclass(kw_only=True)
 class State:
@@ -38,12 +40,15 @@ class State:
 
     @classmethod
     def resume(cls, model: TrainedModel, slot: Slot) -> State:
-        """The state in the slot, put into the model; a fresh one where the slot is empty."""
+        """The state in the slot, put into the model; a fresh one where the slot has none that fits this version."""
         saved = slot.load()
         if saved is None:
             return cls()
         arrays = safetensors.numpy.load(saved)
         fields = json.loads(arrays.pop("state").tobytes())
+        if fields.pop("initial_digest", None) != model.initial_digest or fields.pop("format", None) != _FORMAT:
+            slot.reject("was written by another version, or this machine draws other initial tensors")
+            return cls()
         fields["curve"] = [EpochRecord.model_validate_json(json.dumps(epoch)) for epoch in fields["curve"]]
         model.load(arrays)
         state = cls(**fields)
@@ -52,7 +57,11 @@ class State:
 
     def save(self, model: TrainedModel, slot: Slot) -> None:
         """Keep state, learned tensors and momentum in the slot."""
-        fields = vars(self) | {"curve": [epoch.model_dump(mode="json") for epoch in self.curve]}
+        fields = vars(self) | {
+            "format": _FORMAT,
+            "initial_digest": model.initial_digest,
+            "curve": [epoch.model_dump(mode="json") for epoch in self.curve],
+        }
         text = np.frombuffer(json.dumps(fields, allow_nan=True).encode(), dtype=np.uint8)
         slot.save(safetensors.numpy.save({**model.state_arrays(), "state": text}))
 

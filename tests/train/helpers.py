@@ -55,9 +55,13 @@ class MemorySlot:
 
     def __init__(self) -> None:
         self.content: bytes | None = None
+        self.rejected = ""
 
     def load(self) -> bytes | None:
         return self.content
 
     def save(self, content: bytes) -> None:
         self.content = content
+
+    def reject(self, why: str) -> None:
+        self.rejected = why
