@@ -5,7 +5,7 @@
 # Both environments are made on first use, in $(VENV), from the pinned constraints.txt.
 
 PYTHON ?= python3
-VENV ?= .venv
+VENV = .venv
 CLAIM ?= claims/sec4_random_params.yaml
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -24,6 +24,8 @@ check: $(VENV)/installed-dev
 	$(MAKE) test
 
 $(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "bnrepro needs Python 3.11 or newer; name one: make PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@echo "installing torch and the rest into $(VENV); several GB the first time"
 	$(PIP) torch==2.14.1 torchvision==0.29.1
@@ -34,5 +36,5 @@ $(VENV)/installed-dev: $(VENV)/installed
 	$(PIP) -e '.[dev]'
 	@touch $@
 
-clean:
-	rm -rf $(VENV) .bnrepro .hypothesis .mypy_cache .pytest_cache .ruff_cache
+clean:  # leaves .bnrepro alone: trained runs are not build products
+	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -10,11 +10,9 @@ from bnrepro.spec.run import DeviceKind
 
 def cuda_devices() -> int:
     """CUDA devices that the driver shows, ``CUDA_VISIBLE_DEVICES`` respected; 0 without a driver."""
-    name = ctypes.util.find_library("cuda")
-    if name is None:
-        return 0
     try:
-        driver = ctypes.CDLL(name)
+        # find_library asks tools that small systems lack; the plain name is then the loader's own search.
+        driver = ctypes.CDLL(ctypes.util.find_library("cuda") or "libcuda.so.1")
     except OSError:
         return 0
     count = ctypes.c_int(0)

@@ -9,7 +9,8 @@
     ├── DataError                exit 3: data absent, truncated or altered
     ├── StoreError               exit 3: the store cannot be read or written
     │   └── StoreFull            exit 3: no space, or no right to write
-    ├── TrainingError            exit 3: a run could not be trained (not: a run that diverged)
+    ├── DeviceError              exit 3: the device asked for cannot be used
+    ├── TrainingError            exit 3: runs could not be trained (not: runs that diverged)
     └── DocumentError            exit 3: a verdict file is not what it says it is
 
 Messages say what, where and the next step.
@@ -94,8 +95,12 @@ class StoreFull(StoreError):
     """The disk behind the store is full or may not be written."""
 
 
+class DeviceError(BnreproError):
+    """The device asked for cannot be used."""
+
+
 class TrainingError(BnreproError):
-    """A run could not be trained; a run that diverged is a result, not this."""
+    """Runs could not be trained; a run that diverged is a result, not this."""
 
 
 class DocumentError(BnreproError):

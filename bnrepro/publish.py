@@ -48,7 +48,7 @@ def document_for(question: Question, suite: Suite, *, data: PreparedData, scale_
         rows=claim.rows,
         scale=suite.setting.scale,
         scale_reason=scale_reason,
-        whole_claim=not question.deviations,
+        deviations=question.deviations,
         networks=question.evaluated,
         networks_declared=question.declared,
         verdict=judgement.verdict,
@@ -156,10 +156,10 @@ def _paper_values(claim: Claim, question: Question, references: References) -> t
 
 
 def _notes(question: Question, suite: Suite, looks_taken: int) -> tuple[str, ...]:
-    notes = [f"Not as the claim file declares it: {deviation}." for deviation in question.deviations]
-    declared = question.loaded.claim.looks.seeds
-    if looks_taken < len(declared) and not question.deviations:
-        notes.append(f"Settled at look {looks_taken} of {len(declared)}; later looks were not needed.")
+    notes = []
+    looks = len(question.claim.looks.seeds)
+    if looks_taken < looks and suite.runs_of(question):
+        notes.append(f"Settled at look {looks_taken} of {looks}; later looks were not needed.")
     resumed = sum(1 for record in suite.runs_of(question) if record.resumed)
     if resumed:
         notes.append(f"{resumed} of the runs went on from a checkpoint after an interruption.")
@@ -193,19 +193,17 @@ def _provenance(question: Question, setting: Setting) -> dict[str, str]:
 
 
 def _git_commit() -> str:
-    """The commit of the checkout that this code runs from; 'none' where it is an installed package."""
-    folder = str(Path(__file__).parent)
-    tracked = subprocess.run(  # noqa: S603
-        ["git", "-C", folder, "ls-files", "--error-unmatch", Path(__file__).name],  # noqa: S607
-        capture_output=True,
-        check=False,
-    )
-    if tracked.returncode:
+    """The commit of the checkout that this code runs from; 'none' where it is installed, or git is not."""
+    if not _git("ls-files", "--error-unmatch", Path(__file__).name):
         return "none"
-    described = subprocess.run(  # noqa: S603
-        ["git", "-C", folder, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return described.stdout.strip()
+    return _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*") or "none"
+
+
+def _git(*arguments: str) -> str:
+    """What git prints in the folder of this file; nothing where it fails or is absent."""
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    except OSError:
+        return ""
+    return "" if done.returncode else done.stdout.strip()

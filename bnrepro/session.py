@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bnrepro.cost import DataShape
-from bnrepro.data import PreparedData, prepare
+from bnrepro.data import PreparedData, find_cifar10, prepare
 from bnrepro.device import choose_device
-from bnrepro.errors import NothingSelected, UsageError
+from bnrepro.errors import DataError, NothingSelected, UsageError
 from bnrepro.execute.pool import LocalPool, available_cores
 from bnrepro.plan import Setting
 from bnrepro.recipes import RECIPES
@@ -46,18 +46,25 @@ class Session:
         scale, scale_reason = choose_scale(arguments.scale, device, arguments.data_root)
         say(f"scale {scale}: {scale_reason}")
         precision = Precision(arguments.precision)
-        questions = [
-            ask(loaded, scale, networks=arguments.networks, seeds=arguments.seeds, precision=precision)
-            for loaded in claims
-        ]
         dataset = RECIPES[Family.CIFAR, scale].dataset
         data = prepare(dataset, data_root=arguments.data_root, cache=arguments.store / "data")
-        for question in questions:
-            for deviation in question.deviations:
-                say(f"{question.claim.id}: asked for {deviation}; that can support the claim, not confirm it")
         for text in data.notes:
             say(f"note: {text}")
         say(f"data {data.name}: {data.train_images:,} training and {data.test_images:,} test images")
+        questions = [
+            ask(
+                loaded,
+                scale,
+                networks=arguments.networks,
+                seeds=arguments.seeds,
+                precision=precision,
+                substitute_data=None if data.published else data.name,
+            )
+            for loaded in claims
+        ]
+        for question in questions:
+            for deviation in question.deviations:
+                say(f"{question.claim.id}: not as declared: {deviation}")
         store = Store(arguments.store, notify=say)
         setting = Setting(
             scale=scale,
@@ -111,6 +118,9 @@ def choose_scale(asked: str, device: DeviceKind, data_root: Path | None) -> tupl
         return Scale(asked), "asked for with --scale"
     if device is not DeviceKind.CUDA:
         return Scale.DIGITS, "no CUDA device is used here, and the paper's own scale needs one"
-    if data_root is None:
-        return Scale.DIGITS, "no --data-root names CIFAR-10, which the paper's own scale needs"
-    return Scale.PAPER, "a CUDA device and CIFAR-10 are here"
+    try:
+        source = find_cifar10(data_root)[0]
+    except DataError:
+        where = "no --data-root was given" if data_root is None else f"CIFAR-10 is not in {data_root}"
+        return Scale.DIGITS, f"{where}, and the paper's own scale needs it"
+    return Scale.PAPER, f"a CUDA device is here, and CIFAR-10 in {source.path}"

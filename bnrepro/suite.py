@@ -64,8 +64,11 @@ def ask(
     networks: Sequence[Network] = (),
     seeds: int | None = None,
     precision: Precision = Precision.FLOAT32,
+    substitute_data: str | None = None,
 ) -> Question:
     """Put a claim as the command line asks for it; everything declared is the default.
+
+    ``substitute_data`` names data that are not the published ones of this scale.
 
     Raises:
         UsageError: one of ``networks`` is not among the claim's at this scale.
@@ -75,11 +78,12 @@ def ask(
     declared = _each_once(members)
     if unknown := [str(network) for network in networks if network not in declared]:
         raise UsageError(
-            f"{claim.id} at scale {scale} does not name {', '.join(unknown)}; "
+            f"{claim.id} at scale {scale} has no network {', '.join(unknown)} that this version can train; "
             f"choose from {', '.join(map(str, declared)) or 'nothing: it has no network there'}"
         )
     if networks and set(networks) != set(declared):
-        deviations.append(f"{len(set(networks))} of its {len(declared)} networks")
+        asked = ", ".join(map(str, dict.fromkeys(networks)))
+        deviations.append(f"{len(set(networks))} of its {len(declared)} networks, {asked}")
         members = {
             group: tuple(one for one in group_members if one in networks) for group, group_members in members.items()
         }
@@ -90,6 +94,8 @@ def ask(
         claim = claim.model_copy(update={"looks": Looks.model_construct(seeds=(seeds,))})
     if precision is not Precision.FLOAT32:
         deviations.append(f"precision {precision}")
+    if substitute_data is not None:
+        deviations.append(f"{substitute_data} instead of the published data")
     return Question(loaded=loaded, claim=claim, networks=members, declared=declared, deviations=tuple(deviations))
 
 

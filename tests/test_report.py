@@ -141,7 +141,7 @@ def test_the_headline_gives_estimate_interval_seeds_and_arms():
 
 def test_a_partial_selection_is_said():
     words = Outline(render_html(inconclusive_part())).text
-    assert "Partial selection: 1 of 3 networks (resnet-14). The claim as a whole is not judged here." in words
+    assert "Not as declared: 1 of its 3 networks, resnet-14. The claim as a whole is not judged here." in words
 
 
 def test_an_unbounded_interval_is_shown_as_unbounded():

@@ -15,5 +15,6 @@ from bnrepro.data.images import ImageSet
 from bnrepro.data.inspection import SourceReport, describe
 from bnrepro.data.preparation import load, prepare
 from bnrepro.data.prepared import PreparedData
+from bnrepro.data.sources import find_cifar10
 
-__all__ = ["ImageSet", "PreparedData", "SourceReport", "describe", "fetch_cifar10", "load", "prepare"]
+__all__ = ["ImageSet", "PreparedData", "SourceReport", "describe", "fetch_cifar10", "find_cifar10", "load", "prepare"]

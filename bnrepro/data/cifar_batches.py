@@ -46,6 +46,11 @@ class BatchesFolder:
     checksums: Mapping[str, str] = field(default_factory=lambda: CHECKSUMS)
     """SHA-256 that each file must have."""
 
+    @property
+    def published(self) -> bool:
+        """The checksums prove the pixels."""
+        return True
+
     def fingerprint(self) -> str:
         """Changes whenever one of the files does."""
         files = ((name, self.path / name) for name in self.checksums)

@@ -33,6 +33,7 @@ class _SourceRecord(Value):
 
     name: str
     digest: Digest
+    published: bool
 
 
 def prepare(dataset: DatasetName, *, data_root: Path | None, cache: Path) -> PreparedData:
@@ -48,6 +49,7 @@ def prepare(dataset: DatasetName, *, data_root: Path | None, cache: Path) -> Pre
         return PreparedData(
             name="digits",
             digest=digits.DIGEST,
+            published=True,
             directory=cache / digits.DIGEST,
             train_images=digits.TRAIN_IMAGES,
             test_images=digits.TEST_IMAGES,
@@ -135,7 +137,7 @@ def _recall(record: Path, cache: Path, notes: list[str]) -> PreparedData | None:
     except DataError as damage:
         notes.append(f"{damage}; set aside as {set_aside(cache / known.digest)} and prepared anew")
         return None
-    return _prepared(known.name, manifest, cache, notes)
+    return _prepared(known, manifest, cache, notes)
 
 
 def _decode(source: Source, fingerprint: str, record: Path, cache: Path, notes: list[str]) -> PreparedData:
@@ -154,15 +156,17 @@ def _decode(source: Source, fingerprint: str, record: Path, cache: Path, notes: 
         write(images, cache)
     record.parent.mkdir(exist_ok=True)
     unfinished = record.with_suffix(f".{uuid.uuid4().hex}")
-    unfinished.write_text(_SourceRecord(name=images.name, digest=images.digest).model_dump_json())
+    known = _SourceRecord(name=images.name, digest=images.digest, published=source.published)
+    unfinished.write_text(known.model_dump_json())
     unfinished.replace(record)
-    return _prepared(images.name, read_manifest(directory), cache, notes)
+    return _prepared(known, read_manifest(directory), cache, notes)
 
 
-def _prepared(name: str, manifest: Manifest, cache: Path, notes: list[str]) -> PreparedData:
+def _prepared(known: _SourceRecord, manifest: Manifest, cache: Path, notes: list[str]) -> PreparedData:
     return PreparedData(
-        name=name,
+        name=known.name,
         digest=manifest.digest,
+        published=known.published,
         directory=cache / manifest.digest,
         train_images=manifest.train_images,
         test_images=manifest.test_images,

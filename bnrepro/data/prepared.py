@@ -31,6 +31,8 @@ class PreparedData:
     """For people, such as ``cifar10 (JPEG re-encoding)``."""
     digest: str
     """Of pixels and labels: part of a run's identity."""
+    published: bool
+    """Whether these are the very pixels that everyone has: the digits, or CIFAR-10 with its published checksums."""
     directory: Path
     """What :func:`bnrepro.data.load` takes."""
     train_images: int

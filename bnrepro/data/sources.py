@@ -26,6 +26,11 @@ class Source(Protocol):
         """The folder, for messages."""
         ...
 
+    @property
+    def published(self) -> bool:
+        """Whether reading it proves that these are the published pixels."""
+        ...
+
     def fingerprint(self) -> str:
         """Cheap, and different whenever the files are."""
         ...

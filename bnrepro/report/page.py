@@ -28,7 +28,7 @@ _EVIDENCE = {
     Scale.REDUCED: "CIFAR-10 with fewer epochs, a preview; only the paper's own scale can confirm or refute",
     Scale.DIGITS: "8×8 digits, a preview; only the paper's own scale can confirm or refute",
 }
-_PART_AT_PAPER_SCALE = "part of the claim's networks, a preview; only all of them can confirm or refute"
+_LESS_AT_PAPER_SCALE = "not the claim as declared, so a preview; only the whole can confirm or refute"
 _INCOMPARABLE = {
     Scale.PAPER: "",
     Scale.REDUCED: " (full schedule: not comparable)",
@@ -74,7 +74,7 @@ class Page:
     def evidence(self) -> str:
         """What the scale is, and what it cannot say."""
         if self.document.scale is Scale.PAPER and not self.document.whole_claim:
-            return _PART_AT_PAPER_SCALE
+            return _LESS_AT_PAPER_SCALE
         return _EVIDENCE[self.document.scale]
 
     @property

@@ -175,8 +175,9 @@ class VerdictDocument(Value):
     rows: tuple[str, ...]
     scale: Scale
     scale_reason: str
-    whole_claim: bool
-    """False where only some of the claim's networks were asked for."""
+    deviations: tuple[str, ...]
+    """How this differs from what the claim file declares: fewer networks, other looks, other data. Any of them rules
+    out the paper's own words."""
     networks: tuple[NetworkField, ...]
     networks_declared: tuple[NetworkField, ...]
     verdict: Verdict
@@ -198,6 +199,11 @@ class VerdictDocument(Value):
     recipe: dict[str, str]
     """The recipe's settings as text."""
     provenance: dict[str, str]
+
+    @property
+    def whole_claim(self) -> bool:
+        """Whether the claim was asked as its file declares it."""
+        return not self.deviations
 
     @model_validator(mode="after")
     def _words_match_scale(self) -> Self:

@@ -29,6 +29,7 @@ class Counted:
 
     def __init__(self, source) -> None:
         self.source, self.path, self.reads = source, source.path, 0
+        self.published = source.published
 
     def fingerprint(self) -> str:
         return self.source.fingerprint()
