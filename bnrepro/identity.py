@@ -26,7 +26,7 @@ def identity_of(spec: RunSpec) -> dict[str, object]:
 
 
 def differences(spec: RunSpec, other: RunSpec) -> tuple[str, ...]:
-    """Identity fields in which two runs differ, as ``name: other -> spec``, the recipe's included."""
+    """Identity fields in which two runs differ, as ``name other → spec``, the recipe's included."""
     ours, theirs = _flat(identity_of(spec)), _flat(identity_of(other))
     return tuple(f"{name} {theirs.get(name)} → {ours.get(name)}" for name in ours if ours[name] != theirs.get(name))
 

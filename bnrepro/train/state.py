@@ -51,7 +51,7 @@ class State:
             return cls()
         fields["curve"] = [EpochRecord.model_validate_json(json.dumps(epoch)) for epoch in fields["curve"]]
         model.load(arrays)
-        state = cls(**fields)
+        state = cls(**fields | {"loss_sum": float.fromhex(fields["loss_sum"])})
         state.resumed += 1
         return state
 
@@ -60,9 +60,10 @@ class State:
         fields = vars(self) | {
             "format": _FORMAT,
             "initial_digest": model.initial_digest,
+            "loss_sum": self.loss_sum.hex(),  # exact, and JSON has no NaN
             "curve": [epoch.model_dump(mode="json") for epoch in self.curve],
         }
-        text = np.frombuffer(json.dumps(fields, allow_nan=True).encode(), dtype=np.uint8)
+        text = np.frombuffer(json.dumps(fields, allow_nan=False).encode(), dtype=np.uint8)
         slot.save(safetensors.numpy.save({**model.state_arrays(), "state": text}))
 
     def close_epoch(self, *, lr: float, test_loss: float, test_accuracy: float) -> bool:

@@ -39,7 +39,7 @@ def test_a_seed_that_draws_other_tensors_is_refused() -> None:
     images = striped_images()
     record, tensors = train(run_spec(images), images, slot=MemorySlot())
     other = record.model_copy(update={"initial_digest": "0" * 64})
-    with pytest.raises(TrainingError, match="draws tensors of digest .* the run had 000000000000"):
+    with pytest.raises(TrainingError, match=r"draws tensors of digest .* the run had 000000000000"):
         restore(other, tensors, in_channels=3, classes=10)
 
 
