@@ -8,17 +8,15 @@ assessed; 5 nothing selected; 130 or 143 interrupted.
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-import bnrepro
+from bnrepro.arguments import make_parser
 from bnrepro.errors import BnreproError, NothingSelected, SpecError, UsageError
 
 if TYPE_CHECKING:
@@ -38,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
     from bnrepro.terminal import standard_error
 
-    arguments = _parser().parse_args(argv)
+    arguments = make_parser(VERBS, DATA_VERBS).parse_args(argv)
     errors = standard_error()
     for name in ("SIGTERM", "SIGUSR2"):
         if hasattr(signal, name):
@@ -69,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def verify(arguments: argparse.Namespace) -> int:
     """Train what some claims need, judge them, write their reports: every stage, in order."""
+    from bnrepro.progress import shown
     from bnrepro.publish import document_for, write_document
     from bnrepro.report import write_report
     from bnrepro.session import Session
@@ -81,7 +80,7 @@ def verify(arguments: argparse.Namespace) -> int:
         plan = suite.plan(look)
         for line in plan_lines(plan, look=session.look_name(look), jobs=session.jobs):
             out.say(line)
-        with out.progress(plan) as listener:
+        with shown(plan, out) as listener:
             suite.train(plan, session.pool(), listener)
         suite.judge(look)
         if suite.settled:
@@ -243,87 +242,12 @@ def _terminate(_number: int, _frame: FrameType | None) -> None:
     raise Terminated
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="bnrepro", description='Test the claims of "Training BatchNorm and Only BatchNorm" by training.'
-    )
-    parser.add_argument("--version", action="version", version=f"bnrepro {bnrepro.__version__}")
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
-
-    def verb(name: str, function: object, *, claims: str | None = None) -> argparse.ArgumentParser:
-        text = (function.__doc__ or "").split("\n")[0]
-        made = verbs.add_parser(name, help=text, description=text)
-        made.set_defaults(verb=function)
-        if claims is not None:
-            made.add_argument("claims", nargs=claims, type=Path, default=[Path("claims")], metavar="CLAIM")
-        return made
-
-    for name, function, claims in (("verify", verify, "+"), ("plan", plan, "*")):
-        _add_run_options(verb(name, function, claims=claims))
-    verbs.choices["verify"].add_argument(
-        "--json", action="store_true", help="verdicts as JSON lines on standard output"
-    )
-    for made in (verb("list", list_claims, claims="*"), verb("report", report)):
-        _add_folders(made, "reports")
-    verbs.choices["report"].add_argument("documents", nargs="*", type=Path, metavar="JSON", help="default: all")
-    verb("validate", validate, claims="*")
-    _add_folders(verb("doctor", doctor), "store", "data")
-    actions = verb("data", data_check).add_subparsers(required=True, metavar="ACTION")
-    for action, function in (("check", data_check), ("fetch", data_fetch)):
-        made = actions.add_parser(action, help=(function.__doc__ or "").split("\n")[0])
-        made.set_defaults(verb=function)
-        _add_folders(made, "store", "data")
-    actions.choices["fetch"].add_argument("dataset", choices=["cifar10"])
-    return parser
-
-
-def _add_run_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--scale", choices=["auto", "digits", "reduced", "paper"], default="auto")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--jobs", type=_positive, metavar="N", help="runs at once (default: cores, or 1 on CUDA)")
-    parser.add_argument("--networks", type=_networks, default=(), metavar="A,B", help="only these of the claim's")
-    parser.add_argument("--seeds", type=_positive, metavar="N", help="one look at N seeds, not the claim's looks")
-    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
-    parser.add_argument(
-        "--checkpoint-seconds", type=_seconds, default=60.0, metavar="S", help="between checkpoints (default: 60)"
-    )
-    _add_folders(parser, "store", "data", "reports")
-
-
-def _add_folders(parser: argparse.ArgumentParser, *folders: str) -> None:
-    if "store" in folders:
-        parser.add_argument("--store", type=Path, default=_folder("BNREPRO_STORE", ".bnrepro"), metavar="DIR")
-    if "data" in folders:
-        parser.add_argument("--data-root", type=Path, default=_folder("BNREPRO_DATA_ROOT", None), metavar="DIR")
-    if "reports" in folders:
-        parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR")
-
-
-def _folder(variable: str, default: str | None) -> Path | None:
-    named = os.environ.get(variable, default)
-    return Path(named) if named else None
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 up")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds from 0 up")
-    return seconds
-
-
-def _networks(text: str) -> tuple[object, ...]:
-    from bnrepro.spec.networks import Network
-
-    try:
-        return tuple(Network.parse(name.strip()) for name in text.split(","))
-    except UsageError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+VERBS = {
+    "verify": verify,
+    "plan": plan,
+    "list": list_claims,
+    "validate": validate,
+    "report": report,
+    "doctor": doctor,
+}
+DATA_VERBS = {"check": data_check, "fetch": data_fetch}

@@ -7,34 +7,31 @@ from __future__ import annotations
 
 import sys
 import textwrap
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.text import Text
-
 from bnrepro.errors import printable
-from bnrepro.execute.events import Advanced, Event, Failed, Finished, Noted, Retried, Started, Waiting
 from bnrepro.plan import Plan
 from bnrepro.spec.results import CheckResult, Interval, VerdictDocument
-from bnrepro.spec.run import RunSpec
 
 WIDTH = 80
 
 
 class Terminal:
-    """Prints lines to one stream; shows bars there while runs are in flight, if a person is watching."""
+    """Prints to one stream, so that nothing in the text can act on the terminal behind it."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        self.stream = stream
 
     def say(self, text: str = "", *, indent: str = "") -> None:
         """Print a paragraph, wrapped, with anything that a terminal would act on written out."""
         self._write(_wrapped(text, indent, indent))
+
+    def error(self, text: str) -> None:
+        """Print the text of an error, line by line; its author has made foreign text printable where lines matter."""
+        for line in text.splitlines():
+            self.say(line)
 
     def line(self, text: str) -> None:
         """Print one line, however long: what a person copies or an editor follows, such as file:line:column."""
@@ -51,133 +48,9 @@ class Terminal:
     def _write(self, lines: Sequence[str]) -> None:
         text = "\n".join(lines or [""]) + "\n"
         # A terminal that cannot show γ or ∞ gets their numbers, not an error.
-        encoding = self._stream.encoding or "utf-8"
-        self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
-        self._stream.flush()
-
-    @contextmanager
-    def progress(self, plan: Plan) -> Iterator[Listener]:
-        """Show the training of a plan: bars on a terminal, a line a finished run elsewhere."""
-        if not plan.missing:
-            yield Lines(self.say, plan)
-        elif self._stream.isatty():
-            bars = Bars(plan, self._stream)
-            with bars.shown():
-                yield bars
-        else:
-            yield Lines(self.say, plan)
-
-
-class Listener:
-    """Follows the events of a pool and tells what needs words in either form."""
-
-    def __init__(self, say: Callable[[str], None], plan: Plan) -> None:
-        self._say = say
-        self._total = len(plan.missing)
-        self._seconds = {spec: plan.cost.seconds(spec) if plan.cost else 0.0 for spec in plan.missing}
-        self._done = 0
-        self._fractions: dict[RunSpec, float] = {}
-
-    def __call__(self, event: Event) -> None:
-        """Take one event."""
-        match event:
-            case Failed(spec=spec, error=error):
-                self._done += 1
-                self._fractions[spec] = 1.0
-                self._say(f"{spec}: failed: {error}")
-            case Retried(spec=spec, error=error):
-                self._say(f"{spec}: {error}; it goes on from its last checkpoint")
-            case Waiting(spec=spec):
-                self._say(f"{spec}: another process is training it; waiting for its result")
-            case Noted(text=text):
-                self._say(text)
-            case Advanced(spec=spec, progress=progress):
-                self._fractions[spec] = progress.steps_done / progress.steps
-            case Finished(spec=spec):
-                self._done += 1
-                self._fractions[spec] = 1.0
-            case Started():
-                pass
-
-    @property
-    def share_done(self) -> float:
-        """Of the expected work, from 0 to 1."""
-        total = sum(self._seconds.values())
-        return sum(self._seconds[run] * share for run, share in self._fractions.items()) / total if total else 1.0
-
-
-class Lines(Listener):
-    """A line when a run ends: for logs."""
-
-    def __init__(self, say: Callable[[str], None], plan: Plan) -> None:
-        super().__init__(say, plan)
-        self._begun = time.monotonic()
-        self._accuracy: dict[RunSpec, float | None] = {}
-        self._started: dict[RunSpec, float] = {}
-
-    def __call__(self, event: Event) -> None:
-        """Take one event."""
-        super().__call__(event)
-        if isinstance(event, Started):
-            self._started[event.spec] = time.monotonic()
-        elif isinstance(event, Advanced):
-            self._accuracy[event.spec] = event.progress.test_accuracy
-        elif isinstance(event, Finished):
-            now = time.monotonic()
-            how = f"{duration(now - self._started[event.spec])}" if event.trained else "trained elsewhere"
-            accuracy = self._accuracy.get(event.spec)
-            reached = f" {accuracy:.1f} %," if accuracy is not None else ""
-            rest = (now - self._begun) * (1 / self.share_done - 1) if self.share_done else 0.0
-            left = f"; about {duration(rest)} left" if self._done < self._total else ""
-            self._say(f"[{self._done}/{self._total}] {event.spec}:{reached} {how}{left}")
-
-
-class Bars(Listener):
-    """One bar a run in flight, and one with the expected end of the whole."""
-
-    def __init__(self, plan: Plan, stream: TextIO) -> None:
-        super().__init__(lambda text: self._progress.console.print(Text(printable(text))), plan)
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[told]}", markup=False),
-            TimeRemainingColumn(compact=True),
-            console=Console(file=stream, width=WIDTH, highlight=False),
-            transient=True,
-        )
-        self._whole = self._progress.add_task("all trainings", total=1.0, told="")
-        self._tasks: dict[RunSpec, TaskID] = {}
-
-    @contextmanager
-    def shown(self) -> Iterator[None]:
-        """Keep the bars on the screen."""
-        with self._progress:
-            yield
-
-    def __call__(self, event: Event) -> None:
-        """Take one event."""
-        super().__call__(event)
-        if isinstance(event, Started):
-            self._tasks[event.spec] = self._progress.add_task(str(event.spec), total=1.0, told="")
-        elif isinstance(event, Advanced):
-            accuracy = event.progress.test_accuracy
-            told = "" if accuracy is None else f"{accuracy:5.1f} %"
-            self._progress.update(self._tasks[event.spec], completed=self._fractions[event.spec], told=told)
-        elif isinstance(event, Finished | Failed | Waiting | Retried) and event.spec in self._tasks:
-            self._progress.remove_task(self._tasks.pop(event.spec))
-        self._progress.update(self._whole, completed=self.share_done, told=f"{self._done}/{self._total}")
-
-
-def _wrapped(text: str, first: str, rest: str) -> list[str]:
-    """Lines of at most WIDTH columns; a word that is longer, such as a path, stays whole."""
-    return textwrap.wrap(
-        printable(text),
-        WIDTH,
-        initial_indent=first,
-        subsequent_indent=rest,
-        break_on_hyphens=False,
-        break_long_words=False,
-    )
+        encoding = self.stream.encoding or "utf-8"
+        self.stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        self.stream.flush()
 
 
 def duration(seconds: float) -> str:
@@ -257,3 +130,15 @@ def standard_output() -> Terminal:
 def standard_error() -> Terminal:
     """For everything else, when results must stand alone."""
     return Terminal(sys.stderr)
+
+
+def _wrapped(text: str, first: str, rest: str) -> list[str]:
+    """Lines of at most WIDTH columns; a word that is longer, such as a path, stays whole."""
+    return textwrap.wrap(
+        printable(text),
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )

@@ -1,0 +1,110 @@
+"""The grammar of the command line: verbs, options and their forms."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import bnrepro
+from bnrepro.errors import UsageError, printable
+from bnrepro.spec.networks import Network
+
+Verb = Callable[[argparse.Namespace], int]
+"""What a verb does; returns the exit code."""
+
+
+def make_parser(verbs: Mapping[str, Verb], data_verbs: Mapping[str, Verb]) -> argparse.ArgumentParser:
+    """The parser of the whole command line; a verb's help is the first line of its docstring.
+
+    ``verbs`` needs verify, plan, list, report, validate and doctor; ``data_verbs`` needs check and fetch.
+    """
+    parser = argparse.ArgumentParser(
+        prog="bnrepro", description='Test the claims of "Training BatchNorm and Only BatchNorm" by training.'
+    )
+    parser.add_argument("--version", action="version", version=f"bnrepro {bnrepro.__version__}")
+    named = parser.add_subparsers(required=True, metavar="VERB")
+    made = {name: _add_verb(named, name, verb) for name, verb in verbs.items()}
+    for name in ("verify", "plan"):
+        _add_claims(made[name], default=name == "plan")
+        _add_run_options(made[name])
+    made["verify"].add_argument("--json", action="store_true", help="verdicts as JSON lines on standard output")
+    for name in ("list", "validate"):
+        _add_claims(made[name], default=True)
+    _add_folders(made["list"], "reports")
+    made["report"].add_argument("documents", nargs="*", type=Path, metavar="JSON", help="default: all")
+    _add_folders(made["report"], "reports")
+    _add_folders(made["doctor"], "store", "data")
+    actions = named.add_parser("data", help="Say what data are here, or get CIFAR-10.").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    for name, verb in data_verbs.items():
+        _add_folders(_add_verb(actions, name, verb), "store", "data")
+    actions.choices["fetch"].add_argument("dataset", choices=["cifar10"])
+    return parser
+
+
+def _add_verb(
+    verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, verb: Verb
+) -> argparse.ArgumentParser:
+    text = (verb.__doc__ or "").split("\n")[0]
+    parser = verbs.add_parser(name, help=text, description=text)
+    parser.set_defaults(verb=verb)
+    return parser
+
+
+def _add_claims(parser: argparse.ArgumentParser, *, default: bool) -> None:
+    given = {"nargs": "*", "default": [Path("claims")]} if default else {"nargs": "+"}
+    parser.add_argument("claims", type=Path, metavar="CLAIM", help="files or folders", **given)
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--scale", choices=["auto", "digits", "reduced", "paper"], default="auto")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--jobs", type=_positive, metavar="N", help="runs at once (default: cores, or 1 on CUDA)")
+    parser.add_argument("--networks", type=_networks, default=(), metavar="A,B", help="only these of the claim's")
+    parser.add_argument("--seeds", type=_positive, metavar="N", help="one look at N seeds, not the claim's looks")
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
+    parser.add_argument(
+        "--checkpoint-seconds", type=_seconds, default=60.0, metavar="S", help="between checkpoints (default: 60)"
+    )
+    _add_folders(parser, "store", "data", "reports")
+
+
+def _add_folders(parser: argparse.ArgumentParser, *folders: str) -> None:
+    if "store" in folders:
+        parser.add_argument("--store", type=Path, default=_folder("BNREPRO_STORE", ".bnrepro"), metavar="DIR")
+    if "data" in folders:
+        parser.add_argument("--data-root", type=Path, default=_folder("BNREPRO_DATA_ROOT", None), metavar="DIR")
+    if "reports" in folders:
+        parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR")
+
+
+def _folder(variable: str, default: str | None) -> Path | None:
+    named = os.environ.get(variable) or default
+    return Path(named) if named else None
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{printable(text)}' is not a whole number from 1 up")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"'{printable(text)}' is not a number of seconds from 0 up")
+    return seconds
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(Network.parse(name.strip()) for name in text.split(","))
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(printable(str(error))) from error
