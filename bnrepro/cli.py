@@ -8,18 +8,23 @@ assessed; 5 nothing selected; 130 or 143 interrupted.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from bnrepro.arguments import make_parser
-from bnrepro.errors import BnreproError, NothingSelected, SpecError, UsageError
+from bnrepro.errors import BnreproError, DocumentError, NothingSelected, SpecError, UsageError
+from bnrepro.signals import STOP_SIGNALS
 
 if TYPE_CHECKING:
+    from bnrepro.doctor import Finding
     from bnrepro.plan import PlannedRun
     from bnrepro.spec.results import VerdictDocument
     from bnrepro.terminal import Terminal
@@ -38,18 +43,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     arguments = make_parser(VERBS, DATA_VERBS).parse_args(argv)
     errors = standard_error()
-    for name in ("SIGTERM", "SIGUSR2"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _terminate)
     try:
-        code: int = arguments.verb(arguments)
+        with _stopped_by_signals():
+            code: int = arguments.verb(arguments)
     except SpecError as error:
         for problem in error.problems:
             errors.line(f"error: {problem}")
         return error.exit_code
     except BnreproError as error:
-        for line in str(error).splitlines():
-            errors.say(f"error: {line}")
+        errors.paragraphs(f"error: {error}")
         return error.exit_code
     except (KeyboardInterrupt, Terminated) as signalled:
         errors.say("stopped; finished runs are kept, the others go on from their checkpoints: same command again")
@@ -60,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_FAILURE
     except Exception:  # noqa: BLE001 - the last resort: a bug of ours, shown whole
         errors.say("error: this is a bug in bnrepro; please report it with these lines")
-        sys.stderr.write(traceback.format_exc())
+        errors.paragraphs(traceback.format_exc())
         return EXIT_FAILURE
     return code
 
@@ -94,7 +96,7 @@ def verify(arguments: argparse.Namespace) -> int:
         _show_verdict(out, document)
         out.line(f"report: {page}")
         if arguments.json:
-            sys.stdout.write(document.model_dump_json() + "\n")
+            sys.stdout.write(json.dumps(document.model_dump(mode="json")) + "\n")
     return _exit_code(documents)
 
 
@@ -127,7 +129,6 @@ def plan(arguments: argparse.Namespace) -> int:
 
 def list_claims(arguments: argparse.Namespace) -> int:
     """List claims: rows, scales and the last verdict at each."""
-    from bnrepro.report import load_document
     from bnrepro.session import load_suite
     from bnrepro.spec.scale import Scale
     from bnrepro.terminal import standard_output
@@ -138,7 +139,7 @@ def list_claims(arguments: argparse.Namespace) -> int:
         for scale in Scale:
             networks = {one for group in loaded.claim.networks for one in loaded.claim.networks_at(group, scale)}
             report = arguments.reports / scale / f"{loaded.claim.id}.json"
-            verdict = load_document(report).verdict if report.is_file() else "-"
+            verdict = _last_verdict(report)
             if networks:
                 rows.append([loaded.claim.id, " ".join(loaded.claim.rows), scale, str(len(networks)), verdict])
     standard_output().table(rows)
@@ -172,31 +173,16 @@ def report(arguments: argparse.Namespace) -> int:
 def doctor(arguments: argparse.Namespace) -> int:
     """Say what is installed, which devices and data are here, and whether the store is sound."""
     from bnrepro.doctor import findings
-    from bnrepro.terminal import standard_output
 
-    out = standard_output()
-    healthy = True
-    for finding in findings(arguments.store, arguments.data_root):
-        out.say(f"{'ok ' if finding.sound else 'BAD'}  {finding.subject}: {finding.text}")
-        healthy = healthy and finding.sound
-    return EXIT_OK if healthy else EXIT_FAILURE
+    return _show_findings(findings(arguments.store, arguments.data_root))
 
 
 def data_check(arguments: argparse.Namespace) -> int:
     """Read every data source there is, in full, and say what it is."""
     from bnrepro.data import describe
-    from bnrepro.terminal import standard_output
+    from bnrepro.doctor import data_finding
 
-    out = standard_output()
-    reports = describe(arguments.data_root, arguments.store / "data")
-    for found in reports:
-        where = f" at {found.path}" if found.path else ""
-        if found.problem is None:
-            prepared = "prepared" if found.prepared else "not prepared yet"
-            out.say(f"ok   {found.name}{where}: digest {(found.digest or '')[:12]}, {prepared}")
-        else:
-            out.say(f"BAD  {found.name}{where}: {found.problem}")
-    return EXIT_OK if all(found.problem is None for found in reports) else EXIT_FAILURE
+    return _show_findings(map(data_finding, describe(arguments.data_root, arguments.store / "data")))
 
 
 def data_fetch(arguments: argparse.Namespace) -> int:
@@ -208,6 +194,28 @@ def data_fetch(arguments: argparse.Namespace) -> int:
         raise UsageError("say where to put it: bnrepro data fetch cifar10 --data-root DIR")
     standard_output().say(f"cifar10: fetched and checked, in {fetch_cifar10(arguments.data_root)}")
     return EXIT_OK
+
+
+def _last_verdict(report: Path) -> str:
+    from bnrepro.report import load_document
+
+    if not report.is_file():
+        return "-"
+    try:
+        document = load_document(report)
+    except DocumentError:
+        return "unreadable report"
+    return f"{document.verdict}{'' if document.whole_claim else ', not as declared'}"
+
+
+def _show_findings(found: Iterable[Finding]) -> int:
+    from bnrepro.terminal import standard_output
+
+    out, healthy = standard_output(), True
+    for finding in found:
+        out.paragraphs(f"{'ok ' if finding.sound else 'BAD'}  {finding.subject}: {finding.text}")
+        healthy = healthy and finding.sound
+    return EXIT_OK if healthy else EXIT_FAILURE
 
 
 def _show_verdict(out: Terminal, document: VerdictDocument) -> None:
@@ -222,7 +230,7 @@ def _show_verdict(out: Terminal, document: VerdictDocument) -> None:
     for check in not_assessed(document):
         out.say(f"{check.id}: {check.reason}", indent="  ")
     for failure in document.failed:
-        out.say(f"failed: {failure.description}: {failure.error}", indent="  ")
+        out.paragraphs(f"failed: {failure.description}: {failure.error}", indent="  ")
     counts = document.trainings
     out.say()
     out.say(
@@ -238,8 +246,22 @@ def _exit_code(documents: Sequence[VerdictDocument]) -> int:
     return EXIT_OK if words <= {"confirmed", "supported"} else EXIT_OPEN
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    raise Terminated
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """End on the first signal; workers then write their checkpoints, which a second one must not cut short."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        for each in STOP_SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        sys.stderr.write("\nstopping at the next step, to keep what is done\n")
+        raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+
+    before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 VERBS = {

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bnrepro.data import describe
+from bnrepro.data import SourceReport, describe
 from bnrepro.device import cuda_devices
 from bnrepro.errors import StoreError
 from bnrepro.execute.pool import available_cores
@@ -28,7 +28,7 @@ class Finding:
 
 
 def findings(store: Path, data_root: Path | None) -> Iterator[Finding]:
-    """Look at everything; the store is read in full, and damaged runs are set aside."""
+    """Look at everything and change nothing; data and store are read in full."""
     yield Finding(subject="python", text=f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     for package in _PACKAGES:
         try:
@@ -37,19 +37,34 @@ def findings(store: Path, data_root: Path | None) -> Iterator[Finding]:
             yield Finding(subject=package, text="not installed: pip install -c constraints.txt -e .", sound=False)
     cuda = cuda_devices()
     yield Finding(subject="devices", text=f"{available_cores()} CPU cores, {cuda} CUDA device{'s' * (cuda != 1)}")
-    for found in describe(data_root, store / "data"):
-        if data_root is None and found.problem and found.path is None:
-            yield Finding(subject=found.name, text="no --data-root given; digits work without")
-        else:
-            text = found.problem or f"digest {(found.digest or '')[:12]}{', prepared' * found.prepared}"
-            yield Finding(subject=found.name, text=text, sound=found.problem is None)
-    damaged: list[str] = []
+    yield from _data_findings(store, data_root)
+    yield from _store_findings(store)
+
+
+def data_finding(found: SourceReport) -> Finding:
+    """One source of data: absent is sound, unreadable or altered is not."""
+    if found.problem is None:
+        text = f"digest {(found.digest or '')[:12]}, {'prepared' if found.prepared else 'not prepared yet'}"
+        return Finding(subject=found.name, text=f"{text}, at {found.path}" if found.path else text)
+    return Finding(subject=found.name, text=found.problem, sound=found.path is None)
+
+
+def _data_findings(store: Path, data_root: Path | None) -> Iterator[Finding]:
+    return map(data_finding, describe(data_root, store / "data"))
+
+
+def _store_findings(store: Path) -> Iterator[Finding]:
+    if not store.is_dir():
+        yield Finding(subject="store", text=f"none at {store} yet")
+        return
     try:
-        runs = sum(1 for _ in Store(store, notify=damaged.append).records())
+        audited = dict(Store(store).audit())
     except StoreError as error:
         yield Finding(subject="store", text=str(error), sound=False)
         return
+    damaged = {key: problem for key, problem in audited.items() if problem}
     free = shutil.disk_usage(store).free / 1e9
-    yield Finding(subject="store", text=f"{store}, {runs} runs, every checksum right, {free:.1f} GB free on its disk")
-    for text in damaged:
-        yield Finding(subject="store", text=text, sound=False)
+    told = f"{len(audited)} runs in {store}, {len(damaged)} damaged, {free:.1f} GB free on its disk"
+    yield Finding(subject="store", text=told, sound=not damaged)
+    for key, problem in damaged.items():
+        yield Finding(subject=key, text=f"{problem}; the next verify that needs it trains it again", sound=False)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import bnrepro
 from bnrepro.data import PreparedData
+from bnrepro.files import write_atomically
 from bnrepro.plan import Setting
 from bnrepro.recipes import RECIPE_VERSION
 from bnrepro.spec.arms import Arm
@@ -29,7 +30,6 @@ from bnrepro.spec.results import (
     VerdictDocument,
 )
 from bnrepro.spec.run import RunRecord
-from bnrepro.store.files import write_atomically
 from bnrepro.suite import Question, Suite
 
 
@@ -58,7 +58,8 @@ def document_for(question: Question, suite: Suite, *, data: PreparedData, scale_
         runs=tuple(_run_row(record, from_cache=record.key not in suite.trained) for record in records),
         groups=_groups(records),
         failed=tuple(
-            FailedRun(key=key, description=str(event.spec), error=event.error) for key, event in failed.items()
+            FailedRun(key=key, description=str(event.spec), error=event.error, details=event.details)
+            for key, event in failed.items()
         ),
         paper_values=_paper_values(claim, question, suite.references),
         flags=claim.flags,

@@ -107,7 +107,10 @@ def load_suite(paths: Sequence[Path]) -> tuple[tuple[LoadedClaim, ...], Referenc
     folders = {loaded.path.resolve().parent.parent / "reference_numbers" for loaded in claims}
     if len(folders) > 1:
         raise UsageError(f"these claims lie beside different reference_numbers: {', '.join(map(str, sorted(folders)))}")
-    references = load_references(folders.pop())
+    folder = folders.pop()
+    if not folder.is_dir():
+        raise UsageError(f"no {folder}: reference_numbers/ lies beside the folder of the claims, as in the repository")
+    references = load_references(folder)
     check_references(claims, references)
     return claims, references
 

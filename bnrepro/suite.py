@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from bnrepro.errors import UsageError
+from bnrepro.errors import TrainingError, UsageError
 from bnrepro.execute.events import Event, Failed, Finished
 from bnrepro.execute.pool import LocalPool
 from bnrepro.identity import run_key
@@ -147,7 +147,11 @@ class Suite:
         return make_plan(needs, self.setting, self._store)
 
     def train(self, plan: Plan, pool: LocalPool, listener: Callable[[Event], None]) -> None:
-        """Train what a plan is missing. A run that fails is kept for the verdict, not raised."""
+        """Train what a plan is missing. A run that fails is kept for the verdict, not raised.
+
+        Raises:
+            TrainingError: every run failed, so that there is nothing to judge.
+        """
         with closing(pool.run(plan.missing)) as events:
             for event in events:
                 if isinstance(event, Finished) and event.trained:
@@ -155,6 +159,9 @@ class Suite:
                 elif isinstance(event, Failed):
                     self.failed[run_key(event.spec)] = event
                 listener(event)
+        if plan.missing and not plan.cached and all(run_key(spec) in self.failed for spec in plan.missing):
+            first = next(iter(self.failed.values()))
+            raise TrainingError(f"every run failed; the first, {first.spec}: {first.error}\n{first.details}".rstrip())
         found = {run.key: run.record or self._store.find(run.key) for run in plan.runs}
         self.records |= {key: record for key, record in found.items() if record is not None}
         # A run that failed at one look and is done at the next has not failed.

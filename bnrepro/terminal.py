@@ -28,10 +28,10 @@ class Terminal:
         """Print a paragraph, wrapped, with anything that a terminal would act on written out."""
         self._write(_wrapped(text, indent, indent))
 
-    def error(self, text: str) -> None:
-        """Print the text of an error, line by line; its author has made foreign text printable where lines matter."""
+    def paragraphs(self, text: str, *, indent: str = "") -> None:
+        """Print a text of our own line by line, such as an error that lists several things."""
         for line in text.splitlines():
-            self.say(line)
+            self.say(line, indent=indent)
 
     def line(self, text: str) -> None:
         """Print one line, however long: what a person copies or an editor follows, such as file:line:column."""

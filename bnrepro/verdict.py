@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bnrepro.checks import Look, References, evaluate, obstacle_at
+from bnrepro.checks import Look, References, evaluate
 from bnrepro.measure import Measurements, PoolingError
 from bnrepro.recipes import RECIPES
 from bnrepro.spec.claim import Claim
@@ -100,11 +100,6 @@ def judge(
         checks=tuple(results),
         open_checks=tuple(result.id for result in results if words[result.verdict] is Outcome.OPEN),
     )
-
-
-def assessable_checks(claim: Claim, scale: Scale) -> tuple[str, ...]:
-    """The checks worth training for before the first look: the others are not assessed whatever the data."""
-    return tuple(check.id for check in claim.checks if obstacle_at(check, scale) is None)
 
 
 def _headline(

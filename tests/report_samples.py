@@ -335,6 +335,7 @@ def inconclusive_part() -> VerdictDocument:
                 key=failed.key,
                 description="resnet-14 random_2 seed 1",
                 error="TrainingError: the worker was killed (signal 9) after 2 attempts;\nout of memory?",
+                details="Traceback (most recent call last):\n  TrainingError: out of memory?",
             ),
         ),
         notes=("Only resnet-14 was asked for with --networks.",),

@@ -13,14 +13,17 @@ PACKAGE = Path(__file__).parent.parent / "bnrepro"
 
 MAY_IMPORT = {
     "errors": set(),
+    "files": {"errors"},
+    "signals": set(),
+    "arguments": {"errors", "spec"},
     "spec": {"errors"},
     "recipes": {"errors", "spec"},
     "identity": {"errors", "spec"},
     "stats": set(),
     "data": {"errors", "spec"},
-    "store": {"errors", "spec"},
+    "store": {"errors", "spec", "files"},
     "train": {"errors", "spec", "identity", "data"},
-    "execute": {"errors", "spec", "identity", "store"},
+    "execute": {"errors", "spec", "identity", "store", "signals"},
     "device": {"errors", "spec"},
     "cost": {"errors", "spec"},
     "plan": {"errors", "spec", "recipes", "identity", "store", "cost"},
@@ -28,12 +31,12 @@ MAY_IMPORT = {
     "checks": {"errors", "spec", "recipes", "stats", "measure"},
     "verdict": {"errors", "spec", "recipes", "measure", "checks"},
     "suite": {"errors", "spec", "recipes", "identity", "store", "plan", "execute", "measure", "verdict"},
-    "publish": {"errors", "spec", "recipes", "data", "store", "plan", "suite"},
-    "report": {"errors", "spec"},
+    "publish": {"errors", "spec", "recipes", "data", "files", "plan", "suite"},
+    "report": {"errors", "spec", "files"},
 }
 """Each room and the rooms whose names it may know. What is not listed here joins the others: the command line."""
 
-TOP = {"cli", "session", "terminal", "doctor", "__main__", "__init__"}
+TOP = {"cli", "session", "terminal", "progress", "doctor", "__main__", "__init__"}
 
 
 def room_of(module: str) -> str:

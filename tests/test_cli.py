@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import bnrepro
+from bnrepro.device import cuda_devices
 from tests.small_claim import REPOSITORY, World, call, environment
 
 CLAIMS = REPOSITORY / "claims"
@@ -204,11 +205,50 @@ def test_a_full_disk_exits_3_with_its_name(
     def full(_: int) -> None:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr("bnrepro.store.files.os.fsync", full)
+    monkeypatch.setattr("bnrepro.files.os.fsync", full)
     assert verify(world) == 3
     told = " ".join(capsys.readouterr().err.split())
     assert f"cannot write {world.reports}" in told
     assert "No space left" in told
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(cuda_devices()), reason="a CUDA device is here")
+def test_a_device_that_cannot_be_used_exits_3_and_writes_no_verdict(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.write_claim()
+    verb = ["verify", world.claims, "--scale", "digits", "--device", "cuda", *world.folders()]
+    assert call(*verb) == 3
+    assert "torch cannot use a CUDA device here" in " ".join(capsys.readouterr().err.split())
+    assert not list(world.reports.glob("**/*"))
+
+
+def test_without_git_the_commit_is_none(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.write_claim()
+    world.fill(HELD)
+    monkeypatch.setenv("PATH", str(world.claims))
+    assert call("verify", world.claims, "--scale", "digits", "--device", "cpu", *world.folders()) == 0
+    document = json.loads((world.reports / "digits" / "small.json").read_bytes())
+    assert document["provenance"]["git commit"] == "none"
+
+
+def test_a_claim_without_reference_numbers_beside_it_exits_2_and_says_where_they_lie(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.write_claim()
+    world.references.rmdir()
+    assert call("validate", world.claims) == 2
+    assert "reference_numbers/ lies beside the folder of the claims" in " ".join(capsys.readouterr().err.split())
+
+
+def test_list_goes_on_past_a_report_that_cannot_be_read(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.write_claim()
+    damaged = world.reports / "digits" / "small.json"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_text("{")
+    assert call("list", world.claims, "--reports", world.reports) == 0
+    assert "unreadable report" in capsys.readouterr().out
 
 
 def test_a_bug_of_ours_exits_3_and_asks_for_a_report(
@@ -335,19 +375,21 @@ def test_doctor_finds_a_sound_store_sound_and_a_damaged_one_not(
     world.fill(HELD)
     assert call("doctor", "--store", world.store) == 0
     told = capsys.readouterr().out
-    for words in ("python: ", "torch: ", "devices: ", "digits: digest c4906d041c8f", "4 runs, every checksum right"):
+    for words in ("python: ", "torch: ", "devices: ", "digits: digest c4906d041c8f", "4 runs in", "0 damaged"):
         assert words in told
     assert_narrow(told)
     damaged = next(iter(world.store.glob("runs/*/*/record.json")))
     damaged.write_bytes(damaged.read_bytes() + b" ")
     assert call("doctor", "--store", world.store) == 3
     told = capsys.readouterr().out
-    assert "BAD  store: run " in told
+    assert "4 runs in" in told
+    assert "1 damaged" in told
+    assert damaged.is_file()  # doctor looks and moves nothing
     assert "record.json does not match its checksum" in " ".join(told.split())
 
 
 def test_data_check_reads_the_digits_and_says_what_is_missing(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    call("data", "check", "--store", world.store)
+    assert call("data", "check", "--store", world.store) == 0
     assert "ok   digits: digest c4906d041c8f, not prepared yet" in capsys.readouterr().out
     assert call("data", "check", "--store", world.store, "--data-root", world.claims) == 3
     told = " ".join(capsys.readouterr().out.split())

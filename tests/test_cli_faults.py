@@ -164,6 +164,30 @@ def test_a_signal_ends_it_with_checkpoints_and_the_next_verify_goes_on_from_them
     assert world.learned() == uninterrupted
 
 
+@pytest.mark.parametrize("seconds", [0.8, 1.2, 1.8, 2.6])
+def test_control_c_while_it_starts_ends_it_without_a_traceback(world: World, seconds: float) -> None:
+    process = started(world)
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGINT)
+    told, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert "Traceback" not in told
+
+
+def test_a_second_signal_does_not_cut_the_first_short(world: World, uninterrupted: dict[str, bytes]) -> None:
+    process = started(world)
+    wait_for_checkpoint(world, process)
+    for _ in range(3):
+        os.killpg(process.pid, signal.SIGTERM)
+        time.sleep(0.05)
+    told, _ = process.communicate(timeout=60)
+    assert process.returncode == 143, told
+    assert "Traceback" not in told
+    world.verify(*OPTIONS, epochs=EPOCHS)
+    assert resumed(world) >= 1
+    assert world.learned() == uninterrupted
+
+
 def wait_until_gone(group: int) -> None:
     """Raises ProcessLookupError once no process of the group is left."""
     for _ in range(250):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from bnrepro.errors import DocumentError
+from bnrepro.errors import DocumentError, StoreError
 from bnrepro.report import curves, load_document, render_html, svg, text, write_report
 from bnrepro.report.accuracy import accuracy_panels
 from bnrepro.report.arms import arm_styles
@@ -124,7 +124,7 @@ def test_a_document_whose_words_do_not_fit_its_scale_is_not_rendered():
 def test_part_of_a_claim_at_the_paper_scale_is_a_preview_too():
     part = inconclusive_part()
     words = Outline(render_html(part.model_copy(update={"scale": Scale.PAPER}))).text
-    assert "at paper scale — part of the claim's networks, a preview; only all of them can confirm or refute" in words
+    assert "at paper scale — not the claim as declared, so a preview; only the whole can confirm or refute" in words
 
 
 def test_the_paper_scale_says_confirmed():
@@ -333,7 +333,7 @@ def test_a_page_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path):
     source = tmp_path / "x.json"
     source.write_text(supported_digits().model_dump_json(), encoding="utf-8")
     (tmp_path / "x.html").mkdir()
-    with pytest.raises(DocumentError, match=r"x\.html: cannot be written"):
+    with pytest.raises(StoreError, match=r"cannot use .*x\.html"):
         write_report(source)
     assert {path.name for path in tmp_path.iterdir()} == {"x.json", "x.html"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import multiprocessing
 import os
@@ -16,9 +17,9 @@ import numpy as np
 import pytest
 
 from bnrepro.errors import StoreError, StoreFull
+from bnrepro.files import write_atomically
 from bnrepro.spec.run import RunRecord
 from bnrepro.store import Store
-from bnrepro.store.files import write_atomically
 from tests.small_claim import a_run, made_up
 
 TENSORS = {"a.weight": np.linspace(0, 1, 5, dtype=np.float32), "b.bias": np.zeros((2, 3), dtype=np.float32)}
@@ -170,7 +171,7 @@ def test_a_disk_that_refuses_is_named_and_the_store_stays_sound(
 ) -> None:
     store.save(record, TENSORS)
     other = made_up(a_run(seed=1), 60.0)
-    for refused in ("bnrepro.store.files.os.fsync", "bnrepro.store.files.Path.replace"):
+    for refused in ("bnrepro.files.os.fsync", "bnrepro.files.Path.replace"):
         with monkeypatch.context() as patch:
             patch.setattr(refused, refusing(number))
             with pytest.raises(StoreFull) as raised:
@@ -205,7 +206,7 @@ def test_a_disk_that_fills_at_the_manifest_leaves_a_run_that_is_not_done(
 def test_a_checkpoint_survives_a_full_disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     slot = store.checkpoint("ab" * 16)
     slot.save(b"first")
-    monkeypatch.setattr("bnrepro.store.files.os.fsync", refusing(errno.ENOSPC))
+    monkeypatch.setattr("bnrepro.files.os.fsync", refusing(errno.ENOSPC))
     with pytest.raises(StoreFull, match="No space left"):
         slot.save(b"second")
     assert slot.load() == b"first"
@@ -337,3 +338,17 @@ def hold(root: Path, connection: multiprocessing.connection.Connection) -> None:
     with Store(root).lock("ab" * 16) as held:
         connection.send(held)
         time.sleep(60)
+
+
+def test_a_sound_record_of_another_version_stays_where_it_is(store: Store, record: RunRecord, said: list[str]) -> None:
+    store.save(record, TENSORS)
+    folder = store.folder(record.key)
+    later = json.dumps(record.model_dump(mode="json") | {"a_field_of_the_future": 1}).encode()
+    (folder / "record.json").write_bytes(later)
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest["files"]["record.json"] = hashlib.sha256(later).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert store.find(record.key) is None
+    assert said == [f"run {record.key}: its record is of another version of bnrepro; not used"]
+    assert visible_files(folder) == sorted(FILES)
+    assert dict(store.audit()) == {record.key: None}

@@ -15,7 +15,6 @@ from bnrepro.measure import PoolingError
 from bnrepro.spec.claim import Metric
 from bnrepro.spec.results import VerdictDocument
 from bnrepro.spec.scale import Outcome, PaperVerdict, PreviewVerdict, Scale, word_for
-from bnrepro.verdict import assessable_checks
 from tests.report_samples import supported_digits
 from tests.worlds import BETTER, FAMILY, IMAGENET, WORSE, arms, check, claim, judged, table
 
@@ -84,8 +83,9 @@ def test_arms_needed_are_those_of_the_checks_named() -> None:
 
 def test_nothing_is_trained_for_a_check_that_its_scale_cannot_assess() -> None:
     asked = claim(*WHOLE, check("superiority", id="top5", metric=Metric.TOP5_ACCURACY))
-    assert assessable_checks(asked, Scale.PAPER) == ("superiority", "containment")
-    assert assessable_checks(asked, Scale.DIGITS) == ("superiority",)
+    on_paper, on_digits = (judged(asked, arms([], []), scale=scale) for scale in (Scale.PAPER, Scale.DIGITS))
+    assert on_paper.open_checks == ("superiority", "containment")
+    assert on_digits.open_checks == ("superiority",)
 
 
 @pytest.mark.parametrize("scale", [Scale.REDUCED, Scale.DIGITS])

@@ -123,7 +123,7 @@ def _explained(failure: str) -> Iterator[None]:
 def _locked(cache: Path) -> Iterator[None]:
     """Hold the cache's lock, so that several processes decode a source once."""
     cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / "prepare.lock"):
+    with FileLock(cache / "prepare.lock", fallback_to_soft=False):
         yield
 
 

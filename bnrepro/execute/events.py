@@ -44,6 +44,8 @@ class Failed:
 
     spec: RunSpec
     error: str
+    details: str = ""
+    """The traceback, where there is one."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import sys
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
@@ -20,6 +23,7 @@ from pathlib import Path
 from bnrepro.execute.events import Advanced, Event, Failed, Finished, Noted, Retried, Started, Waiting
 from bnrepro.execute.worker import Broken, Busy, Done, Hopeless, Message, Note, Stopped, work
 from bnrepro.identity import run_key
+from bnrepro.signals import STOP_SIGNALS
 from bnrepro.spec.run import RunSpec
 from bnrepro.spec.trainer import Progress, Trainer
 from bnrepro.store import Store
@@ -64,7 +68,7 @@ class LocalPool:
         """Train every run once, in this order; a run that another process trains is waited for.
 
         Raises:
-            DataError, StoreError: the data or the store failed under a worker; the others are asked to stop.
+            DataError, DeviceError, StoreError: what all runs need failed under one; the others are asked to stop.
         """
         queue = deque(specs)
         elsewhere: dict[str, RunSpec] = {}
@@ -108,7 +112,8 @@ class LocalPool:
         process = self._context.Process(  # type: ignore[attr-defined]
             target=work, args=(self._trainer, spec, self._store.root, self._data, theirs), name=str(spec)
         )
-        process.start()
+        with _stop_signals_held():
+            process.start()
         theirs.close()
         return _Worker(spec=spec, process=process, connection=ours)
 
@@ -136,8 +141,8 @@ class LocalPool:
                 return Finished(spec=worker.spec, trained=trained)
             case Busy():
                 return Waiting(spec=worker.spec)
-            case Broken(error=error):
-                return Failed(spec=worker.spec, error=error)
+            case Broken(error=error, details=details):
+                return Failed(spec=worker.spec, error=error, details=details)
             case Hopeless(error=hopeless):
                 raise hopeless
         how = "was asked to stop" if isinstance(worker.ended, Stopped) else _how_it_died(worker.process)
@@ -175,9 +180,25 @@ def _stop(workers: list[_Worker]) -> None:
         worker.connection.close()
 
 
+@contextmanager
+def _stop_signals_held() -> Iterator[None]:
+    """A process that is being born has no handler yet: what arrives now waits until it has."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _context(preload: Sequence[str]) -> BaseContext:
-    """A fork server that imports the trainer's modules once, where the system has fork; else new interpreters."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
+    """A fork server that imports the trainer's modules once, on Linux; else new interpreters.
+
+    On macOS, forking after a numerical library has started its threads is not safe.
+    """
+    if sys.platform == "darwin" or "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preload))
@@ -185,5 +206,10 @@ def _context(preload: Sequence[str]) -> BaseContext:
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores that this process may use, a container's quota included."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return max(1, min(cores, int(quota) // int(period)))
+    except (OSError, ValueError):  # no cgroup, or its quota is "max"
+        return cores

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from bnrepro.errors import BnreproError, DataError, StoreError
+from bnrepro.errors import BnreproError, DataError, DeviceError, StoreError
 from bnrepro.identity import run_key
+from bnrepro.signals import STOP_SIGNALS
 from bnrepro.spec.run import RunSpec
 from bnrepro.spec.trainer import Interrupted, Progress, Trainer
 from bnrepro.store import Store
@@ -36,13 +38,15 @@ class Broken:
     """The run raised; trying again would raise again."""
 
     error: str
+    details: str
+    """The traceback."""
 
 
 @dataclass(frozen=True)
 class Hopeless:
-    """The data or the store failed: no other run would fare better."""
+    """Data, device or store failed: no other run would fare better."""
 
-    error: DataError | StoreError
+    error: DataError | DeviceError | StoreError
 
 
 @dataclass(frozen=True)
@@ -75,20 +79,22 @@ class _Line:
 def work(trainer: Trainer, spec: RunSpec, store_root: Path, data: Path, connection: Connection) -> None:
     """The worker's whole life. Signals end it at the next step, checkpoint written."""
     line = _Line(connection)
-    for name in (signal.SIGINT, signal.SIGTERM, *_preemption_signals()):
-        signal.signal(name, line.ask_stop)
+    for number in STOP_SIGNALS:
+        signal.signal(number, line.ask_stop)
+    if hasattr(signal, "pthread_sigmask"):
+        # The pool held these back until somebody here would listen.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     try:
         line.send(
             _train_locked(trainer, spec, Store(store_root, notify=lambda text: line.send(Note(text))), data, line)
         )
     except Interrupted:
         line.send(Stopped())
-    except (DataError, StoreError) as error:
+    except (DataError, DeviceError, StoreError) as error:
         line.send(Hopeless(error))
-    except BnreproError as error:
-        line.send(Broken(str(error)))
     except Exception as error:  # noqa: BLE001 - whatever breaks this run must reach the user, not end the fleet
-        line.send(Broken(f"{type(error).__name__}: {error}"))
+        told = str(error) if isinstance(error, BnreproError) else f"{type(error).__name__}: {error}"
+        line.send(Broken(told, traceback.format_exc()))
     finally:
         connection.close()
 
@@ -105,8 +111,3 @@ def _train_locked(trainer: Trainer, spec: RunSpec, store: Store, data: Path, lin
         )
         store.save(record, tensors)
         return Done(trained=True)
-
-
-def _preemption_signals() -> tuple[signal.Signals, ...]:
-    """SIGUSR2 where there is one: schedulers send it before they take a machine away."""
-    return (signal.SIGUSR2,) if hasattr(signal, "SIGUSR2") else ()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from bnrepro.errors import DocumentError
+from bnrepro.files import write_atomically
 from bnrepro.report.html import render_html
 from bnrepro.report.text import visible
 from bnrepro.spec.results import VerdictDocument
@@ -40,22 +40,14 @@ def write_report(json_path: Path) -> Path:
     A reader sees the old page or the new one, never half of one.
 
     Raises:
-        DocumentError: the verdict file is wrong, or the page cannot be written.
+        DocumentError: the verdict file is wrong.
+        StoreError: the page cannot be written.
     """
     if json_path.suffix != ".json":
         raise DocumentError(f"{json_path}: a verdict file ends in .json; its page takes the same name with .html")
     page = render_html(load_document(json_path))
     target = json_path.with_suffix(".html")
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        # "x" creates the file with the user's umask, which tempfile would narrow to the owner.
-        with draft.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(page)
-        draft.replace(target)
-    except OSError as error:
-        raise DocumentError(f"{target}: cannot be written: {error.strerror}") from error
-    finally:
-        draft.unlink(missing_ok=True)
+    write_atomically(target, page.encode())
     return target
 
 

@@ -162,6 +162,8 @@ class FailedRun(Value):
     key: str
     description: str
     error: str
+    details: str
+    """The traceback, where there is one."""
 
 
 class VerdictDocument(Value):

@@ -15,9 +15,9 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from bnrepro.errors import StoreError
+from bnrepro.files import explained, sha256_of, write_atomically
 from bnrepro.spec.run import RunRecord
 from bnrepro.spec.value import canonical_json
-from bnrepro.store.files import explained, sha256_of, write_atomically
 
 _FORMAT = 1
 _MANIFEST = "manifest.json"
@@ -48,13 +48,19 @@ class Store:
     def find(self, key: str) -> RunRecord | None:
         """The record of a finished run, its tensors' checksum verified too; ``None`` where it is not done.
 
-        A run that fails its checksum is set aside and counts as not done.
+        A run that fails its checksum is set aside and counts as not done; so does a record of another version, which
+        is left as it is.
         """
         try:
             files = self._verified_files(key)
+        except _DamagedError as error:
+            self._set_aside(key, str(error))
+            return None
+        try:
             return None if files is None else RunRecord.model_validate_json(files[_RECORD])
-        except (_DamagedError, ValidationError) as error:
-            self._set_aside(key, str(error).splitlines()[0])
+        except ValidationError:
+            # Sound, but not ours to read: it stays where it is for the version that wrote it.
+            self._notify(f"run {key}: its record is of another version of bnrepro; not used")
             return None
 
     def tensors(self, key: str) -> Tensors:
@@ -94,10 +100,20 @@ class Store:
 
     def records(self) -> Iterator[RunRecord]:
         """Every finished run, in the order of the keys."""
-        for manifest in sorted(self.root.glob(f"runs/*/*/{_MANIFEST}")):
-            record = self.find(manifest.parent.name)
+        for key in self._keys():
+            record = self.find(key)
             if record is not None:
                 yield record
+
+    def audit(self) -> Iterator[tuple[str, str | None]]:
+        """Every finished run's key and what is wrong with it, ``None`` where every checksum is right. Moves nothing."""
+        for key in self._keys():
+            try:
+                self._verified_files(key)
+            except _DamagedError as error:
+                yield key, str(error)
+            else:
+                yield key, None
 
     @contextlib.contextmanager
     def lock(self, key: str) -> Iterator[bool]:
@@ -106,7 +122,8 @@ class Store:
         The operating system frees the lock of a process that dies.
         """
         path = self.root / "locks" / f"{key}.lock"
-        lock = FileLock(path)
+        # A lock file without the kernel behind it would outlive its holder.
+        lock = FileLock(path, fallback_to_soft=False)
         with explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(Timeout):
@@ -123,6 +140,9 @@ class Store:
     def folder(self, key: str) -> Path:
         """Where a run lives, whether or not it is done."""
         return self.root / "runs" / key[:2] / key
+
+    def _keys(self) -> list[str]:
+        return sorted(manifest.parent.name for manifest in self.root.glob(f"runs/*/*/{_MANIFEST}"))
 
     def _verified_files(self, key: str) -> dict[str, bytes] | None:
         folder = self.folder(key)

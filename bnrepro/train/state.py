@@ -13,7 +13,7 @@ from bnrepro.spec.run import EpochRecord
 from bnrepro.spec.trainer import Slot
 from bnrepro.train.model import TrainedModel
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(kw_only=True)
@@ -46,12 +46,13 @@ class State:
             return cls()
         arrays = safetensors.numpy.load(saved)
         fields = json.loads(arrays.pop("state").tobytes())
-        if fields.pop("initial_digest", None) != model.initial_digest or fields.pop("format", None) != _FORMAT:
+        if (fields.pop("format", None), fields.pop("initial_digest", None)) != (_FORMAT, model.initial_digest):
             slot.reject("was written by another version, or this machine draws other initial tensors")
             return cls()
         fields["curve"] = [EpochRecord.model_validate_json(json.dumps(epoch)) for epoch in fields["curve"]]
+        fields["loss_sum"] = float.fromhex(fields["loss_sum"])
         model.load(arrays)
-        state = cls(**fields | {"loss_sum": float.fromhex(fields["loss_sum"])})
+        state = cls(**fields)
         state.resumed += 1
         return state
 

@@ -16,7 +16,7 @@ from bnrepro.data import describe, digits, load, prepare
 from bnrepro.data.images import ImageSet
 from bnrepro.data.preparation import prepare_source
 from bnrepro.errors import DataError
-from bnrepro.recipes import DatasetName
+from bnrepro.spec.recipe import DatasetName
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_digits_other_than_the_pinned_are_refused(monkeypatch: pytest.MonkeyPatc
 def test_preparing_digits_imports_neither_torch_nor_scikit_learn(cache: Path):
     code = (
         "import sys; from pathlib import Path\n"
-        "from bnrepro.data import prepare; from bnrepro.recipes import DatasetName\n"
+        "from bnrepro.data import prepare; from bnrepro.spec.recipe import DatasetName\n"
         "prepare(DatasetName.DIGITS, data_root=None, cache=Path(sys.argv[1]))\n"
         "print(sorted({'torch', 'torchvision', 'sklearn', 'PIL'} & set(sys.modules)))"
     )

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from bnrepro.data import ImageSet
-from bnrepro.recipes import RECIPE_VERSION, RECIPES, Recipe
+from bnrepro.recipes import RECIPE_VERSION, RECIPES
 from bnrepro.spec.arms import Arm
 from bnrepro.spec.networks import Family, Network
+from bnrepro.spec.recipe import Recipe
 from bnrepro.spec.run import DeviceKind, RunSpec
 from bnrepro.spec.scale import Scale
 

@@ -1,4 +1,4 @@
-"""Writing files that are whole or absent, whatever moment the power fails."""
+"""Writing files that are whole or absent, whatever moment a process is killed."""
 
 from __future__ import annotations
 
