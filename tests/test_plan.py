@@ -10,7 +10,7 @@ import pytest
 
 from bnrepro.cost import DataShape
 from bnrepro.data import digits
-from bnrepro.errors import UsageError
+from bnrepro.errors import TrainingError, UsageError
 from bnrepro.execute.events import Event, Failed, Finished
 from bnrepro.identity import run_key
 from bnrepro.plan import Plan, Setting, make_plan
@@ -216,6 +216,12 @@ def test_a_failed_run_leaves_its_claim_open_and_is_not_forgotten(store: Store) -
     assert made.judgements["made_up"].verdict.value == "inconclusive"
     assert list(made.failed_of(question)) == [run_key(broken)]
     assert len(made.runs_of(question)) == 3
+
+
+def test_when_every_run_fails_there_is_nothing_to_judge(store: Store) -> None:
+    made = suite(store, asked(small(looks=(2,))))
+    with pytest.raises(TrainingError, match=r"every run failed; the first, resnet-8 .* it broke"):
+        made.train(made.plan(1), MadeUpPool(store, lambda _: None), ignore)
 
 
 def test_a_run_that_failed_at_one_look_and_ended_at_the_next_has_not_failed(store: Store) -> None:

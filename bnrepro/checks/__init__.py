@@ -14,7 +14,7 @@ from bnrepro.checks import containment, range, superiority, worst_case  # noqa: 
 from bnrepro.checks.look import ERROR_A_SIDE, Finding, Look, References
 from bnrepro.checks.region import Region
 from bnrepro.measure import MEASURED
-from bnrepro.spec.claim import CheckSpec, RangeCheck
+from bnrepro.spec.claim import CheckSpec
 from bnrepro.spec.results import CheckResult, Interval, NetworkResult
 from bnrepro.spec.scale import Outcome, Scale, word_for
 from bnrepro.stats import ConfidenceInterval
@@ -61,7 +61,7 @@ def evaluate(check: CheckSpec, look: Look) -> CheckResult:
         interval=_interval(finding.interval),
         level=finding.interval.level,
         n=finding.n,
-        margin=check.tolerance_points if isinstance(check, RangeCheck) else check.margin_points,
+        margin=check.margin,
         region=(_bound(low), _bound(high)),
         unit=finding.unit,
         reason=finding.reason,

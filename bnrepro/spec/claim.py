@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
@@ -62,22 +62,8 @@ class _CheckBase(_Documented):
     why: Text
     """Where the margin or tolerance comes from."""
 
-
-class SuperiorityCheck(_CheckBase):
-    """On every network, the mean of `better` exceeds that of `worse` by more than the margin."""
-
-    kind: Literal["superiority"]
-    better: ArmField
-    """The arm that should do better."""
-    worse: ArmField
-    """The arm that it is compared with."""
-    margin_points: Points
-    """The difference must exceed this."""
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        """The arms whose runs the check reads."""
-        return (self.better, self.worse)
+    reference_is_range: ClassVar[bool] = False
+    """Whether the check's reference is a range [low, high] and not one number."""
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -85,18 +71,13 @@ class SuperiorityCheck(_CheckBase):
         return ()
 
 
-class ContainmentCheck(_CheckBase):
-    """On every network, the difference `better` - `worse` lies in the reported range, margin included."""
-
-    kind: Literal["containment"]
+class _OfTwoArms(_CheckBase):
     better: ArmField
     """The arm that should do better."""
     worse: ArmField
     """The arm that it is compared with."""
-    reference: ReferenceId
-    """A reported range [lo, hi], in points."""
     margin_points: Points
-    """How far outside the reported range still counts as inside."""
+    """By how much a difference may miss its bound, or must exceed it."""
 
     @property
     def arms(self) -> tuple[Arm, ...]:
@@ -104,55 +85,74 @@ class ContainmentCheck(_CheckBase):
         return (self.better, self.worse)
 
     @property
+    def margin(self) -> float:
+        """What a report shows as the margin, in points."""
+        return self.margin_points
+
+
+class _OfOneArm(_CheckBase):
+    arm: ArmField
+    """The arm that is measured."""
+    reference: ReferenceId
+    """The reported number."""
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """The arms whose runs the check reads."""
+        return (self.arm,)
+
+    @property
     def references(self) -> tuple[str, ...]:
         """Reference numbers that the check reads."""
         return (self.reference,)
 
 
-class RangeCheck(_CheckBase):
+class SuperiorityCheck(_OfTwoArms):
+    """On every network, the mean of `better` exceeds that of `worse` by more than the margin."""
+
+    kind: Literal["superiority"]
+
+
+class ContainmentCheck(_OfTwoArms):
+    """On every network, the difference `better` - `worse` lies in the reported range, margin included."""
+
+    reference_is_range: ClassVar[bool] = True
+    kind: Literal["containment"]
+    reference: ReferenceId
+    """A reported range [lo, hi], in points."""
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Reference numbers that the check reads."""
+        return (self.reference,)
+
+
+class RangeCheck(_OfOneArm):
     """The best mean of an arm over the networks agrees with one reported number."""
 
     kind: Literal["range"]
-    arm: ArmField
-    """The arm that is measured."""
     statistic: Literal["family_maximum"]
     """How the networks make one number: the largest of their means."""
-    reference: ReferenceId
-    """The reported number."""
     tolerance_points: Annotated[float, Field(gt=0, le=100)]
     """The largest true deviation that still counts as agreement."""
 
     @property
-    def arms(self) -> tuple[Arm, ...]:
-        """The arms whose runs the check reads."""
-        return (self.arm,)
-
-    @property
-    def references(self) -> tuple[str, ...]:
-        """Reference numbers that the check reads."""
-        return (self.reference,)
+    def margin(self) -> float:
+        """What a report shows as the margin, in points."""
+        return self.tolerance_points
 
 
-class WorstCaseCheck(_CheckBase):
-    """No network's mean exceeds a reported bound, margin included."""
+class WorstCaseCheck(_OfOneArm):
+    """No network's mean exceeds a reported upper bound, margin included."""
 
     kind: Literal["worst_case"]
-    arm: ArmField
-    """The arm that is measured."""
-    reference: ReferenceId
-    """The reported upper bound."""
     margin_points: Points
     """How far above the bound still counts as below."""
 
     @property
-    def arms(self) -> tuple[Arm, ...]:
-        """The arms whose runs the check reads."""
-        return (self.arm,)
-
-    @property
-    def references(self) -> tuple[str, ...]:
-        """Reference numbers that the check reads."""
-        return (self.reference,)
+    def margin(self) -> float:
+        """What a report shows as the margin, in points."""
+        return self.margin_points
 
 
 CheckSpec = Annotated[SuperiorityCheck | ContainmentCheck | RangeCheck | WorstCaseCheck, Field(discriminator="kind")]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bnrepro.errors import Problem, ReferenceMissing, SpecError, suggest
-from bnrepro.spec.claim import Claim, ContainmentCheck
+from bnrepro.spec.claim import Claim
 from bnrepro.spec.references import Reference, ReferenceFile
 from bnrepro.spec.validation import validate
 from bnrepro.spec.yaml_strict import Location, Positions, read_document
@@ -139,7 +139,7 @@ def check_references(claims: Iterable[LoadedClaim], references: References) -> N
     problems: list[Problem] = []
     for loaded in claims:
         for index, check in enumerate(loaded.claim.checks):
-            needs_range = isinstance(check, ContainmentCheck)
+            needs_range = check.reference_is_range
             for name in check.references:
                 try:
                     is_range = references.get(name).value is None
