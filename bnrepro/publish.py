@@ -20,7 +20,6 @@ from bnrepro.spec.load import References
 from bnrepro.spec.networks import Network
 from bnrepro.spec.recipe import Recipe
 from bnrepro.spec.results import (
-    CurvePoint,
     DataUsed,
     FailedRun,
     GroupSummary,
@@ -106,7 +105,7 @@ def _run_row(record: RunRecord, *, from_cache: bool) -> RunRow:
         wall_seconds=record.wall_seconds,
         images_per_second=record.images_per_second,
         from_cache=from_cache,
-        curve=tuple(CurvePoint(**dict(epoch)) for epoch in record.curve),
+        curve=record.curve,
         environment=record.environment,
     )
 

@@ -13,7 +13,6 @@ from bnrepro.spec.claim import Metric
 from bnrepro.spec.networks import Network
 from bnrepro.spec.results import (
     CheckResult,
-    CurvePoint,
     DataUsed,
     FailedRun,
     GroupSummary,
@@ -23,6 +22,7 @@ from bnrepro.spec.results import (
     TrainingCounts,
     VerdictDocument,
 )
+from bnrepro.spec.run import EpochRecord
 from bnrepro.spec.scale import Outcome, Scale, word_for
 
 BATCHNORM, RANDOM, ALL = Arm.parse("batchnorm"), Arm.parse("random_2"), Arm.parse("all")
@@ -51,7 +51,7 @@ def run_row(network: str, arm: Arm, seed: int, accuracy: float, epochs: int, **c
         drops = sum(epoch > milestone for milestone in milestones)
         share = 1 - 0.75 * math.exp(-epoch / (0.12 * epochs)) - 0.06 * (2 - drops)
         curve.append(
-            CurvePoint(
+            EpochRecord(
                 epoch=epoch,
                 lr=0.1 * 0.1**drops,
                 train_loss=2.3 * (1 - share) + 0.1,

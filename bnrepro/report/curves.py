@@ -12,7 +12,8 @@ from bnrepro.report import svg
 from bnrepro.report.arms import ArmStyle
 from bnrepro.spec.arms import Arm
 from bnrepro.spec.networks import Network
-from bnrepro.spec.results import CurvePoint, RunRow
+from bnrepro.spec.results import RunRow
+from bnrepro.spec.run import EpochRecord
 
 _WIDTH, _HEIGHT = 320.0, 214.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 310.0, 10.0, 166.0
@@ -30,7 +31,7 @@ def thinned(items: Sequence[Item], most: int) -> tuple[Item, ...]:
     return tuple(items[round(index * last / (most - 1))] for index in range(most))
 
 
-def drops(curve: Sequence[CurvePoint]) -> tuple[int, ...]:
+def drops(curve: Sequence[EpochRecord]) -> tuple[int, ...]:
     """The epochs whose learning rate is below that of the epoch before."""
     return tuple(after.epoch for before, after in pairwise(curve) if after.lr < before.lr)
 

@@ -12,7 +12,8 @@ from bnrepro.report import accuracy, curves, intervals, text
 from bnrepro.report.arms import ArmStyle, arm_styles
 from bnrepro.spec.arms import Arm
 from bnrepro.spec.networks import Network
-from bnrepro.spec.results import CheckResult, CurvePoint, PaperValue, RunRow, VerdictDocument
+from bnrepro.spec.results import CheckResult, PaperValue, RunRow, VerdictDocument
+from bnrepro.spec.run import EpochRecord
 from bnrepro.spec.scale import Scale, Verdict
 
 _TONES = {
@@ -177,7 +178,7 @@ class Page:
         """Place of a run's environment in :attr:`environments`, from 1."""
         return self.environments.index(run.environment) + 1
 
-    def accuracy_at(self, run: RunRow, epoch: int) -> CurvePoint | None:
+    def accuracy_at(self, run: RunRow, epoch: int) -> EpochRecord | None:
         """A run's epoch, where it got so far."""
         return next((point for point in run.curve if point.epoch == epoch), None)
 

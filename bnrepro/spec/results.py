@@ -13,6 +13,7 @@ from pydantic import model_validator
 from bnrepro.spec.arms import ArmField
 from bnrepro.spec.claim import Metric
 from bnrepro.spec.networks import NetworkField
+from bnrepro.spec.run import EpochRecord
 from bnrepro.spec.scale import Scale, Verdict, verdict_words
 from bnrepro.spec.value import Value
 
@@ -67,19 +68,6 @@ class CheckResult(Value):
     """Keys of every run that the check read."""
 
 
-class CurvePoint(Value):
-    """One epoch of training."""
-
-    epoch: int
-    """From 1."""
-    lr: float
-    train_loss: float | None
-    train_accuracy: float
-    test_loss: float | None
-    test_accuracy: float
-    seconds: float
-
-
 class RunRow(Value):
     """A run as a report shows it."""
 
@@ -99,7 +87,7 @@ class RunRow(Value):
     wall_seconds: float
     images_per_second: float
     from_cache: bool
-    curve: tuple[CurvePoint, ...]
+    curve: tuple[EpochRecord, ...]
     environment: dict[str, str]
 
 
