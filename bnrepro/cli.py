@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from bnrepro.doctor import Finding
     from bnrepro.plan import PlannedRun
     from bnrepro.spec.results import VerdictDocument
-    from bnrepro.terminal import Terminal
 
 EXIT_OK, EXIT_REFUTED, EXIT_FAILURE, EXIT_OPEN = 0, 1, 3, 4
 EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
@@ -73,7 +72,7 @@ def verify(arguments: argparse.Namespace) -> int:
     from bnrepro.publish import document_for, write_document
     from bnrepro.report import write_report
     from bnrepro.session import Session
-    from bnrepro.terminal import plan_lines, standard_error, standard_output
+    from bnrepro.terminal import plan_lines, show_verdict, standard_error, standard_output
 
     out = standard_error() if arguments.json else standard_output()
     session = Session.begin(arguments, out.say)
@@ -93,7 +92,7 @@ def verify(arguments: argparse.Namespace) -> int:
     ]
     for document in documents:
         page = write_report(write_document(document, arguments.reports))
-        _show_verdict(out, document)
+        show_verdict(out, document)
         out.line(f"report: {page}")
         if arguments.json:
             sys.stdout.write(json.dumps(document.model_dump(mode="json")) + "\n")
@@ -149,11 +148,13 @@ def list_claims(arguments: argparse.Namespace) -> int:
 def validate(arguments: argparse.Namespace) -> int:
     """Check claim files and the reference numbers that they name."""
     from bnrepro.session import load_suite
-    from bnrepro.terminal import standard_output
+    from bnrepro.terminal import count, standard_output
 
     claims, references = load_suite(arguments.claims)
     checks = sum(len(loaded.claim.checks) for loaded in claims)
-    standard_output().say(f"ok: {len(claims)} claims, {checks} checks, {len(references)} reference numbers")
+    standard_output().say(
+        f"ok: {count(len(claims), 'claim')}, {count(checks, 'check')}, {count(len(references), 'reference number')}"
+    )
     return EXIT_OK
 
 
@@ -216,27 +217,6 @@ def _show_findings(found: Iterable[Finding]) -> int:
         out.paragraphs(f"{'ok ' if finding.sound else 'BAD'}  {finding.subject}: {finding.text}")
         healthy = healthy and finding.sound
     return EXIT_OK if healthy else EXIT_FAILURE
-
-
-def _show_verdict(out: Terminal, document: VerdictDocument) -> None:
-    from bnrepro.terminal import check_rows, not_assessed
-
-    out.say()
-    scope = "" if document.whole_claim else f" on {', '.join(map(str, document.networks))}"
-    out.say(f"{document.verdict.upper()} at scale {document.scale}{scope}: {document.title}")
-    out.say(document.reason, indent="  ")
-    out.say()
-    out.table(check_rows(document))
-    for check in not_assessed(document):
-        out.say(f"{check.id}: {check.reason}", indent="  ")
-    for failure in document.failed:
-        out.paragraphs(f"failed: {failure.description}: {failure.error}", indent="  ")
-    counts = document.trainings
-    out.say()
-    out.say(
-        f"trainings: {counts.needed} needed, {counts.cached} from the store, {counts.trained} trained"
-        + (f", {counts.failed} failed" if counts.failed else "")
-    )
 
 
 def _exit_code(documents: Sequence[VerdictDocument]) -> int:

@@ -65,12 +65,17 @@ def duration(seconds: float) -> str:
     return f"{whole} s"
 
 
-def size(count: int) -> str:
+def size(number: int) -> str:
     """Bytes for a person: 12 kB, 3.4 MB."""
-    value, units = float(count), ["B", "kB", "MB", "GB", "TB"]
+    value, units = float(number), ["B", "kB", "MB", "GB", "TB"]
     while value >= 1000 and len(units) > 1:
         value, units = value / 1000, units[1:]
     return f"{value:.3g} {units[0]}"
+
+
+def count(number: int, noun: str) -> str:
+    """A number of things: 1 claim, 4 claims."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def points(value: float | None) -> str:
@@ -89,14 +94,14 @@ def plan_lines(plan: Plan, *, look: str, jobs: int) -> Iterator[str]:
     if not plan.runs:
         yield f"plan, {look}: nothing to train, no check can be assessed here"
         return
-    yield f"plan, {look}: {len(plan.runs)} trainings, {plan.cached} in the store, {len(plan.missing)} to train"
+    yield f"plan, {look}: {count(len(plan.runs), 'training')}, {plan.cached} in the store, {len(plan.missing)} to train"
     if plan.missing and plan.cost:
-        source = f"from {plan.cost.measured_from} runs in the store"
+        source = f"from {count(plan.cost.measured_from, 'run')} in the store"
         basis = source if plan.cost.measured_from else "assumed, nothing measured here yet"
         workers = f"{jobs} process{'es' if jobs > 1 else ''}"
         yield f"about {duration(plan.wall_seconds(jobs))} on {workers} ({basis}), {size(plan.disk_bytes)} on disk"
     reasons = Counter(run.reason for run in plan.runs if not run.cached)
-    yield from (f"{count} to train because {reason}" for reason, count in reasons.items())
+    yield from (f"{number} to train because {reason}" for reason, number in reasons.items())
 
 
 def check_rows(document: VerdictDocument) -> list[list[str]]:
@@ -120,6 +125,26 @@ def check_rows(document: VerdictDocument) -> list[list[str]]:
 def not_assessed(document: VerdictDocument) -> Iterator[CheckResult]:
     """The checks that could not be assessed."""
     return (check for check in document.checks if check.verdict.value == "not assessed")
+
+
+def show_verdict(out: Terminal, document: VerdictDocument) -> None:
+    """The verdict with its scale, the sentence behind it, and the table of checks."""
+    out.say()
+    scope = "" if document.whole_claim else f" on {', '.join(map(str, document.networks))}"
+    out.say(f"{document.verdict.upper()} at scale {document.scale}{scope}: {document.title}")
+    out.say(document.reason, indent="  ")
+    out.say()
+    out.table(check_rows(document))
+    for check in not_assessed(document):
+        out.say(f"{check.id}: {check.reason}", indent="  ")
+    for failure in document.failed:
+        out.paragraphs(f"failed: {failure.description}: {failure.error}", indent="  ")
+    counts = document.trainings
+    out.say()
+    out.say(
+        f"trainings: {counts.needed} needed, {counts.cached} from the store, {counts.trained} trained"
+        + (f", {counts.failed} failed" if counts.failed else "")
+    )
 
 
 def standard_output() -> Terminal:

@@ -341,7 +341,7 @@ def test_plan_shows_what_is_stored_and_what_would_be_trained(world: World, capsy
 def test_validate_counts_what_it_read(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.write_claim()
     assert call("validate", world.claims) == 0
-    assert capsys.readouterr().out == "ok: 1 claims, 1 checks, 0 reference numbers\n"
+    assert capsys.readouterr().out == "ok: 1 claim, 1 check, 0 reference numbers\n"
 
 
 def test_the_claims_that_ship_are_valid(capsys: pytest.CaptureFixture[str]) -> None:
