@@ -130,8 +130,9 @@ def not_assessed(document: VerdictDocument) -> Iterator[CheckResult]:
 def show_verdict(out: Terminal, document: VerdictDocument) -> None:
     """The verdict with its scale, the sentence behind it, and the table of checks."""
     out.say()
-    scope = "" if document.whole_claim else f" on {', '.join(map(str, document.networks))}"
-    out.say(f"{document.verdict.upper()} at scale {document.scale}{scope}: {document.title}")
+    out.say(f"{document.verdict.upper()} at scale {document.scale}: {document.title}")
+    for deviation in document.deviations:
+        out.say(f"not as declared: {deviation}", indent="  ")
     out.say(document.reason, indent="  ")
     out.say()
     out.table(check_rows(document))
