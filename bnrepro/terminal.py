@@ -13,7 +13,7 @@ from typing import TextIO
 
 from bnrepro.errors import printable
 from bnrepro.plan import Plan
-from bnrepro.spec.results import CheckResult, Interval, VerdictDocument
+from bnrepro.spec.results import Interval, VerdictDocument
 
 WIDTH = 80
 
@@ -122,9 +122,13 @@ def check_rows(document: VerdictDocument) -> list[list[str]]:
     return rows
 
 
-def not_assessed(document: VerdictDocument) -> Iterator[CheckResult]:
-    """The checks that could not be assessed."""
-    return (check for check in document.checks if check.verdict.value == "not assessed")
+def not_assessed(document: VerdictDocument) -> dict[str, list[str]]:
+    """The checks that could not be assessed, by reason."""
+    reasons: dict[str, list[str]] = {}
+    for check in document.checks:
+        if check.verdict.value == "not assessed":
+            reasons.setdefault(check.reason, []).append(check.id)
+    return reasons
 
 
 def show_verdict(out: Terminal, document: VerdictDocument) -> None:
@@ -136,8 +140,8 @@ def show_verdict(out: Terminal, document: VerdictDocument) -> None:
     out.say(document.reason, indent="  ")
     out.say()
     out.table(check_rows(document))
-    for check in not_assessed(document):
-        out.say(f"{check.id}: {check.reason}", indent="  ")
+    for reason, names in not_assessed(document).items():
+        out.say(f"{', '.join(names)}: {reason}", indent="  ")
     for failure in document.failed:
         out.paragraphs(f"failed: {failure.description}: {failure.error}", indent="  ")
     counts = document.trainings
