@@ -56,10 +56,10 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return learned
 
 
-def started(world: World, *more: str) -> subprocess.Popen[str]:
+def started(world: World, *more: str, epochs: int = EPOCHS) -> subprocess.Popen[str]:
     """A verify in a process group of its own."""
     return subprocess.Popen(
-        world.command("verify", *OPTIONS, *more, epochs=EPOCHS),
+        world.command("verify", *OPTIONS, *more, epochs=epochs),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -166,7 +166,7 @@ def test_a_signal_ends_it_with_checkpoints_and_the_next_verify_goes_on_from_them
 
 @pytest.mark.parametrize("seconds", [0.8, 1.2, 1.8, 2.6])
 def test_control_c_while_it_starts_ends_it_without_a_traceback(world: World, seconds: float) -> None:
-    process = started(world)
+    process = started(world, epochs=500)  # long enough not to end before the signal on any machine
     time.sleep(seconds)
     os.killpg(process.pid, signal.SIGINT)
     told, _ = process.communicate(timeout=60)
