@@ -61,12 +61,24 @@ def _add_claims(parser: argparse.ArgumentParser, *, default: bool) -> None:
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--scale", choices=["auto", "digits", "reduced", "paper"], default="auto")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument(
+        "--scale",
+        choices=["auto", "digits", "reduced", "paper"],
+        default="auto",
+        help="auto: paper where a CUDA device and CIFAR-10 are, else digits",
+    )
+    parser.add_argument(
+        "--device", choices=["auto", "cpu", "cuda"], default="auto", help="auto: CUDA where a device is, else the CPU"
+    )
     parser.add_argument("--jobs", type=_positive, metavar="N", help="runs at once (default: cores, or 1 on CUDA)")
     parser.add_argument("--networks", type=_networks, default=(), metavar="A,B", help="only these of the claim's")
     parser.add_argument("--seeds", type=_positive, metavar="N", help="one look at N seeds, not the claim's looks")
-    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
+    parser.add_argument(
+        "--precision",
+        choices=["float32", "bfloat16"],
+        default="float32",
+        help="of forward and backward passes; another one is another run",
+    )
     parser.add_argument(
         "--checkpoint-seconds", type=_seconds, default=60.0, metavar="S", help="between checkpoints (default: 60)"
     )
@@ -75,11 +87,23 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_folders(parser: argparse.ArgumentParser, *folders: str) -> None:
     if "store" in folders:
-        parser.add_argument("--store", type=Path, default=_folder("BNREPRO_STORE", ".bnrepro"), metavar="DIR")
+        parser.add_argument(
+            "--store",
+            type=Path,
+            default=_folder("BNREPRO_STORE", ".bnrepro"),
+            metavar="DIR",
+            help="of finished runs and prepared data (default: $BNREPRO_STORE, or .bnrepro)",
+        )
     if "data" in folders:
-        parser.add_argument("--data-root", type=Path, default=_folder("BNREPRO_DATA_ROOT", None), metavar="DIR")
+        parser.add_argument(
+            "--data-root",
+            type=Path,
+            default=_folder("BNREPRO_DATA_ROOT", None),
+            metavar="DIR",
+            help="where CIFAR-10 is (default: $BNREPRO_DATA_ROOT)",
+        )
     if "reports" in folders:
-        parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR")
+        parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
 
 
 def _folder(variable: str, default: str | None) -> Path | None:

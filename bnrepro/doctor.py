@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bnrepro.data import SourceReport, describe
+from bnrepro.data.sources import HOW_TO_GET_CIFAR10
 from bnrepro.device import cuda_devices
 from bnrepro.errors import StoreError
 from bnrepro.execute.pool import available_cores
@@ -47,7 +48,9 @@ def data_finding(found: SourceReport) -> Finding:
     if found.problem is None:
         text = f"digest {(found.digest or '')[:12]}, {'prepared' if found.prepared else 'not prepared yet'}"
         return Finding(subject=found.name, text=f"{text}, at {found.path}" if found.path else text)
-    return Finding(subject=found.name, text=found.problem, sound=found.path is None)
+    if found.path is None:
+        return Finding(subject=found.name, text=f"no --data-root given, digits need none; {HOW_TO_GET_CIFAR10}")
+    return Finding(subject=found.name, text=found.problem, sound=False)
 
 
 def _data_findings(store: Path, data_root: Path | None) -> Iterator[Finding]:
