@@ -148,12 +148,13 @@ def list_claims(arguments: argparse.Namespace) -> int:
 def validate(arguments: argparse.Namespace) -> int:
     """Check claim files and the reference numbers that they name."""
     from bnrepro.session import load_suite
-    from bnrepro.terminal import count, standard_output
+    from bnrepro.terminal import standard_output
+    from bnrepro.wording import plural
 
     claims, references = load_suite(arguments.claims)
     checks = sum(len(loaded.claim.checks) for loaded in claims)
     standard_output().say(
-        f"ok: {count(len(claims), 'claim')}, {count(checks, 'check')}, {count(len(references), 'reference number')}"
+        f"ok: {plural(len(claims), 'claim')}, {plural(checks, 'check')}, {plural(len(references), 'reference number')}"
     )
     return EXIT_OK
 

@@ -15,7 +15,7 @@ from bnrepro.device import cuda_devices
 from bnrepro.errors import StoreError
 from bnrepro.execute.pool import available_cores
 from bnrepro.store import Store
-from bnrepro.terminal import count
+from bnrepro.wording import plural
 
 _PACKAGES = ("bnrepro", "torch", "torchvision", "numpy", "scipy", "scikit-learn", "safetensors")
 
@@ -38,7 +38,7 @@ def findings(store: Path, data_root: Path | None) -> Iterator[Finding]:
         except importlib.metadata.PackageNotFoundError:
             yield Finding(subject=package, text="not installed: pip install -c constraints.txt -e .", sound=False)
     cuda = cuda_devices()
-    yield Finding(subject="devices", text=f"{count(available_cores(), 'CPU core')}, {count(cuda, 'CUDA device')}")
+    yield Finding(subject="devices", text=f"{plural(available_cores(), 'CPU core')}, {plural(cuda, 'CUDA device')}")
     yield from _data_findings(store, data_root)
     yield from _store_findings(store)
 
@@ -68,7 +68,7 @@ def _store_findings(store: Path) -> Iterator[Finding]:
         return
     damaged = {key: problem for key, problem in audited.items() if problem}
     free = shutil.disk_usage(store).free / 1e9
-    told = f"{count(len(audited), 'run')} in {store}, {len(damaged)} damaged, {free:.1f} GB free on its disk"
+    told = f"{plural(len(audited), 'run')} in {store}, {len(damaged)} damaged, {free:.1f} GB free on its disk"
     yield Finding(subject="store", text=told, sound=not damaged)
     for key, problem in damaged.items():
         yield Finding(subject=key, text=f"{problem}; the next verify that needs it trains it again", sound=False)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from bnrepro.cost import CostModel, DataShape
 from bnrepro.identity import differences, run_key
@@ -86,8 +87,17 @@ class Plan:
         return sum(map(self.cost.disk_bytes, self.missing)) if self.cost else 0
 
 
-def make_plan(needs: Iterable[tuple[Network, Arm, int]], setting: Setting, store: Store) -> Plan:
-    """Plan the trainings of every (network, arm, seeds 0 … n - 1) in ``needs``, each once."""
+def make_plan(
+    needs: Iterable[tuple[Network, Arm, int]],
+    setting: Setting,
+    store: Store,
+    *,
+    known: Mapping[str, RunRecord] = MappingProxyType({}),
+) -> Plan:
+    """Plan the trainings of every (network, arm, seeds 0 … n - 1) in ``needs``, each once.
+
+    ``known`` are records by key that an earlier look has read; the store is not asked for them again.
+    """
     specs = {
         run_key(spec): spec
         for network, arm, seeds in needs
@@ -95,7 +105,7 @@ def make_plan(needs: Iterable[tuple[Network, Arm, int]], setting: Setting, store
     }
     if not specs:
         return Plan(runs=(), cost=None)
-    found = {key: store.find(key) for key in specs}
+    found = {key: known.get(key) or store.find(key) for key in specs}
     # Other runs are only worth reading where something must be trained: for its reason and its cost.
     others = list(store.records()) if None in found.values() else [r for r in found.values() if r is not None]
     cost = CostModel.fitted(setting.data_shape, next(iter(specs.values())), others)

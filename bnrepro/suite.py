@@ -25,6 +25,7 @@ from bnrepro.spec.run import RunRecord, RunSpec
 from bnrepro.spec.scale import Scale
 from bnrepro.store import Store
 from bnrepro.verdict import Judgement, judge
+from bnrepro.wording import plural
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +90,7 @@ def ask(
         }
     if seeds is not None and claim.looks.seeds != (seeds,):
         planned = " and ".join(map(str, claim.looks.seeds))
-        deviations.append(f"one look at {seeds} seed{'s' * (seeds != 1)} instead of looks at {planned}")
+        deviations.append(f"one look at {plural(seeds, 'seed')} instead of looks at {planned}")
         # Unlike a claim file, a person may ask for one seed: the interval is then infinite, and says so.
         claim = claim.model_copy(update={"looks": Looks.model_construct(seeds=(seeds,))})
     if precision is not Precision.FLOAT32:
@@ -144,7 +145,7 @@ class Suite:
             if look <= len(question.claim.looks.seeds)
             for network, arm in question.pairs(self.judgements[question.claim.id].open_checks)
         ]
-        return make_plan(needs, self.setting, self._store)
+        return make_plan(needs, self.setting, self._store, known=self.records)
 
     def train(self, plan: Plan, pool: LocalPool, listener: Callable[[Event], None]) -> None:
         """Train what a plan is missing. A run that fails is kept for the verdict, not raised.

@@ -14,6 +14,7 @@ from typing import TextIO
 from bnrepro.errors import printable
 from bnrepro.plan import Plan
 from bnrepro.spec.results import Interval, VerdictDocument
+from bnrepro.wording import plural
 
 WIDTH = 80
 
@@ -73,11 +74,6 @@ def size(number: int) -> str:
     return f"{value:.3g} {units[0]}"
 
 
-def count(number: int, noun: str) -> str:
-    """A number of things: 1 claim, 4 claims."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def points(value: float | None) -> str:
     """A number of points, or a dash."""
     return "-" if value is None else f"{value:.1f}"
@@ -94,9 +90,10 @@ def plan_lines(plan: Plan, *, look: str, jobs: int) -> Iterator[str]:
     if not plan.runs:
         yield f"plan, {look}: nothing to train, no check can be assessed here"
         return
-    yield f"plan, {look}: {count(len(plan.runs), 'training')}, {plan.cached} in the store, {len(plan.missing)} to train"
+    trainings = plural(len(plan.runs), "training")
+    yield f"plan, {look}: {trainings}, {plan.cached} in the store, {len(plan.missing)} to train"
     if plan.missing and plan.cost:
-        source = f"from {count(plan.cost.measured_from, 'run')} in the store"
+        source = f"from {plural(plan.cost.measured_from, 'run')} in the store"
         basis = source if plan.cost.measured_from else "assumed, nothing measured here yet"
         workers = f"{jobs} process{'es' if jobs > 1 else ''}"
         yield f"about {duration(plan.wall_seconds(jobs))} on {workers} ({basis}), {size(plan.disk_bytes)} on disk"

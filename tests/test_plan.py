@@ -218,6 +218,17 @@ def test_a_failed_run_leaves_its_claim_open_and_is_not_forgotten(store: Store) -
     assert len(made.runs_of(question)) == 3
 
 
+def test_what_an_earlier_look_read_is_not_read_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = suite(store, asked(small(looks=(2, 3))))
+    made.train(made.plan(1), MadeUpPool(store, lambda spec: 40.0 + 20 * spec.seed), ignore)
+    made.judge(1)
+    found: list[str] = []
+    monkeypatch.setattr(Store, "find", lambda _, key: found.append(key))
+    second = made.plan(2)
+    assert (len(second.runs), second.cached) == (6, 4)
+    assert sorted(found) == sorted(run.key for run in second.runs if not run.cached)
+
+
 def test_when_every_run_fails_there_is_nothing_to_judge(store: Store) -> None:
     made = suite(store, asked(small(looks=(2,))))
     with pytest.raises(TrainingError, match=r"every run failed; the first, resnet-8 .* it broke"):

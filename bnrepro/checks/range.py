@@ -29,6 +29,7 @@ from bnrepro.checks.region import Region
 from bnrepro.spec.claim import RangeCheck
 from bnrepro.spec.scale import Outcome
 from bnrepro.stats import ConfidenceInterval, MeanEstimate, prediction
+from bnrepro.wording import plural
 
 
 def evaluate(check: RangeCheck, look: Look) -> Finding:
@@ -95,7 +96,7 @@ def _best(evidence: Sequence[Evidence]) -> Evidence:
 def _lead(best: Evidence, networks: int, interval: ConfidenceInterval, paper_n: int) -> str:
     told = reasons.quantity(best.estimate.value, interval, "percent")
     if math.isfinite(interval.high):
-        told += f", widened for the paper's {reasons.plural(paper_n, 'run')}"
+        told += f", widened for the paper's {plural(paper_n, 'run')}"
     return f"{best.network}: {told}" if networks == 1 else f"best of {networks} networks: {best.network}, {told}"
 
 

@@ -9,6 +9,7 @@ from bnrepro.checks.evidence import Evidence
 from bnrepro.checks.region import Region
 from bnrepro.spec.scale import Outcome
 from bnrepro.stats import ConfidenceInterval, MeanEstimate, clopper_pearson_upper, seeds_needed
+from bnrepro.wording import plural
 
 MOST_SEEDS = 100
 """Beyond this a reader is told that seeds will not settle it."""
@@ -106,8 +107,3 @@ def failures(evidence: Sequence[Evidence], *, agrees: bool) -> list[str]:
         verb = "has" if len(names) == 1 else "have"
         told.append(f"undecided, because {', '.join(names[:_NAMED])}{rest} {verb} no result")
     return told
-
-
-def plural(count: int, noun: str) -> str:
-    """``1 seed``, ``4 seeds``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

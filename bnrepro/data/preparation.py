@@ -74,12 +74,10 @@ def prepare_source(source: Source, cache: Path) -> PreparedData:
     return ready
 
 
-def load(prepared_directory: Path, *, verify: bool = True) -> ImageSet:
+def load(prepared_directory: Path) -> ImageSet:
     """Read prepared arrays; digits that no one has loaded before are prepared first.
 
-    Args:
-        prepared_directory: ``PreparedData.directory``.
-        verify: compare every file with its checksum. Sizes are compared in any case.
+    Every file is compared with its checksum.
 
     Raises:
         DataError: nothing is there, or it was damaged; then it is set aside, and the next :func:`prepare` renews it.
@@ -87,14 +85,13 @@ def load(prepared_directory: Path, *, verify: bool = True) -> ImageSet:
     with _explained(f"{prepared_directory} could not be read or prepared"):
         if prepared_directory.name == digits.DIGEST and not prepared_directory.exists():
             _prepare_digits(prepared_directory)
-        return _load(prepared_directory, verify=verify)
+        return _load(prepared_directory)
 
 
-def _load(directory: Path, *, verify: bool) -> ImageSet:
+def _load(directory: Path) -> ImageSet:
     try:
         manifest = read_manifest(directory)
-        if verify:
-            check_arrays(directory, manifest)
+        check_arrays(directory, manifest)
         return read_arrays(directory, manifest)
     except FileNotFoundError:
         raise DataError(f"{directory}: no prepared data; run the command again to prepare them") from None

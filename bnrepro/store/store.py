@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ _FORMAT = 1
 _MANIFEST = "manifest.json"
 _RECORD = "record.json"
 _LEARNED = "learned.safetensors"
+_FILES = (_RECORD, _LEARNED)
 
 Tensors = Mapping[str, np.ndarray]
 """Learned tensors by name."""
@@ -51,17 +52,7 @@ class Store:
         A run that fails its checksum is set aside and counts as not done; so does a record of another version, which
         is left as it is.
         """
-        try:
-            files = self._verified_files(key)
-        except _DamagedError as error:
-            self._set_aside(key, str(error))
-            return None
-        try:
-            return None if files is None else RunRecord.model_validate_json(files[_RECORD])
-        except ValidationError:
-            # Sound, but not ours to read: it stays where it is for the version that wrote it.
-            self._notify(f"run {key}: its record is of another version of bnrepro; not used")
-            return None
+        return self._read_record(key, files=_FILES)
 
     def tensors(self, key: str) -> Tensors:
         """The learned tensors of a finished run.
@@ -99,9 +90,12 @@ class Store:
             leftover.unlink(missing_ok=True)
 
     def records(self) -> Iterator[RunRecord]:
-        """Every finished run, in the order of the keys."""
+        """Every finished run, in the order of the keys.
+
+        Reads the records alone; :meth:`find` checks a run's tensors too.
+        """
         for key in self._keys():
-            record = self.find(key)
+            record = self._read_record(key, files=(_RECORD,))
             if record is not None:
                 yield record
 
@@ -141,10 +135,23 @@ class Store:
         """Where a run lives, whether or not it is done."""
         return self.root / "runs" / key[:2] / key
 
+    def _read_record(self, key: str, *, files: Sequence[str]) -> RunRecord | None:
+        try:
+            found = self._verified_files(key, files)
+        except _DamagedError as error:
+            self._set_aside(key, str(error))
+            return None
+        try:
+            return None if found is None else RunRecord.model_validate_json(found[_RECORD])
+        except ValidationError:
+            # Sound, but not ours to read: it stays where it is for the version that wrote it.
+            self._notify(f"run {key}: its record is of another version of bnrepro; not used")
+            return None
+
     def _keys(self) -> list[str]:
         return sorted(manifest.parent.name for manifest in self.root.glob(f"runs/*/*/{_MANIFEST}"))
 
-    def _verified_files(self, key: str) -> dict[str, bytes] | None:
+    def _verified_files(self, key: str, names: Sequence[str] = _FILES) -> dict[str, bytes] | None:
         folder = self.folder(key)
         content = _read(folder / _MANIFEST)
         if content is None:
@@ -156,14 +163,14 @@ class Store:
         if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT or manifest.get("key") != key:
             raise _DamagedError(f"{_MANIFEST} is not the manifest of this run")
         sums = manifest.get("files")
-        if not isinstance(sums, dict) or set(sums) != {_RECORD, _LEARNED}:
+        if not isinstance(sums, dict) or set(sums) != set(_FILES):
             raise _DamagedError(f"{_MANIFEST} does not list the files of a run")
         files = {}
-        for name, expected in sums.items():
+        for name in names:
             found = _read(folder / name)
             if found is None:
                 raise _DamagedError(f"{name} is missing")
-            if sha256_of(found) != expected:
+            if sha256_of(found) != sums[name]:
                 raise _DamagedError(f"{name} does not match its checksum")
             files[name] = found
         return files

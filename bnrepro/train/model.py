@@ -28,7 +28,6 @@ class TrainedModel:
 
     def __init__(self, spec: RunSpec, *, in_channels: int, classes: int, device: torch.device) -> None:
         self.spec = spec
-        self.classes = classes
         network = ResNet(spec.network, in_channels=in_channels, classes=classes)
         initialise(network, spec)
         set_trainable(network, spec.arm, spec.seed)

@@ -79,7 +79,7 @@ def train(
         report(_progress(state, steps, recipe.epochs))
 
     model.check_frozen()
-    return _record(spec, images, model, state), model.learned_arrays()
+    return _record(spec, images, model, state, device), model.learned_arrays()
 
 
 def _take_stock(state: State, sums: torch.Tensor, started: float) -> float:
@@ -99,7 +99,7 @@ def _progress(state: State, steps: int, epochs: int) -> Progress:
     )
 
 
-def _record(spec: RunSpec, images: ImageSet, model: TrainedModel, state: State) -> RunRecord:
+def _record(spec: RunSpec, images: ImageSet, model: TrainedModel, state: State, device: torch.device) -> RunRecord:
     last = state.curve[-1]
     divergence = divergence_of(last.train_loss, last.test_loss, last.test_accuracy, images)
     lost = last.train_loss is None or last.test_loss is None
@@ -117,7 +117,7 @@ def _record(spec: RunSpec, images: ImageSet, model: TrainedModel, state: State) 
         wall_seconds=state.training_seconds + state.evaluation_seconds,
         images_per_second=len(images.train_labels) * len(state.curve) / state.training_seconds,
         resumed=state.resumed,
-        environment=describe_environment(torch_device(spec.device)),
+        environment=describe_environment(device),
     )
 
 
