@@ -1,7 +1,7 @@
 """A pool of single-threaded processes on this machine, one run each.
 
-On a CPU, one single-threaded process a core trains up to twice as much in sum as all cores on one run.
-A worker that dies takes only its own run with it.
+On a CPU, cores are better spent on one single-threaded run each than together on one run. A worker that
+dies takes only its own run with it.
 """
 
 from __future__ import annotations
