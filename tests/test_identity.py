@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from bnrepro.identity import KEY_DIGITS, differences, identity_of, run_key
 from bnrepro.recipes import RECIPES
-from bnrepro.spec.arms import Arm
+from bnrepro.spec.arms import AffineInit, Arm
 from bnrepro.spec.networks import Family, Network
 from bnrepro.spec.recipe import Recipe
-from bnrepro.spec.run import AffineInit, DeviceKind, Part, RunSpec
+from bnrepro.spec.run import DeviceKind, Part, RunSpec
 from bnrepro.spec.scale import Scale
 
 SPEC = RunSpec(

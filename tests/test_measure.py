@@ -10,11 +10,11 @@ import pytest
 from bnrepro.errors import UnknownName
 from bnrepro.measure import Measurements, PoolingError
 from bnrepro.recipes import RECIPE_VERSION, recipe_for
-from bnrepro.spec.arms import Arm
+from bnrepro.spec.arms import AffineInit, Arm
 from bnrepro.spec.claim import Metric
 from bnrepro.spec.networks import Network
 from bnrepro.spec.recipe import Precision
-from bnrepro.spec.run import AffineInit, DeviceKind, RunRecord, RunSpec
+from bnrepro.spec.run import DeviceKind, RunRecord, RunSpec
 from bnrepro.spec.scale import Scale
 
 NETWORK, ARM = Network.parse("resnet-14"), Arm.parse("batchnorm")

@@ -14,12 +14,12 @@ from bnrepro.errors import TrainingError, UsageError
 from bnrepro.execute.events import Event, Failed, Finished
 from bnrepro.identity import run_key
 from bnrepro.plan import Plan, Setting, make_plan
-from bnrepro.spec.arms import Arm
+from bnrepro.spec.arms import Arm, FrozenAffine
 from bnrepro.spec.claim import Claim
 from bnrepro.spec.load import LoadedClaim, References
 from bnrepro.spec.networks import Network
 from bnrepro.spec.recipe import Precision
-from bnrepro.spec.run import DeviceKind, FrozenAffine, RunSpec
+from bnrepro.spec.run import DeviceKind, RunSpec
 from bnrepro.spec.scale import Scale
 from bnrepro.store import Store
 from bnrepro.suite import Question, Suite, ask

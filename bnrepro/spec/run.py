@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from bnrepro.spec.arms import ArmField
+from bnrepro.spec.arms import AffineInit, Arm, ArmField, FeatureInit, FrozenAffine
 from bnrepro.spec.networks import NetworkField
 from bnrepro.spec.recipe import Recipe
 from bnrepro.spec.scale import Scale
@@ -28,33 +28,6 @@ class DeviceKind(StrEnum):
     CUDA = "cuda"
 
 
-class FeatureInit(StrEnum):
-    """How convolutions and the output layer are drawn (Appendix E.1)."""
-
-    HE_NORMAL = "he_normal"
-
-
-class AffineInit(StrEnum):
-    """How γ and β start (Appendix E.2)."""
-
-    UNIFORM = "uniform"
-    """γ uniform on [0, 1), β = 0: the paper's default."""
-    ONE = "one"
-    """γ = 1, β = 0."""
-    CENTRED = "centred"
-    """γ uniform on [-1, 1), β = 0."""
-    BETA_ONE = "beta_one"
-    """γ uniform on [0, 1), β = 1."""
-
-
-class FrozenAffine(StrEnum):
-    """Where γ stands in arms that do not train it; the paper leaves it open."""
-
-    DRAW = "draw"
-    """At its initial draw: the default."""
-    ONE = "one"
-
-
 class RunSpec(Value):
     """All that fixes one training. Every field is declared identity or runtime."""
 
@@ -62,6 +35,7 @@ class RunSpec(Value):
     recipe: Annotated[Recipe, Part.IDENTITY]
     network: Annotated[NetworkField, Part.IDENTITY]
     arm: Annotated[ArmField, Part.IDENTITY]
+    """What is trained; the start stands in the next three fields."""
     feature_init: Annotated[FeatureInit, Part.IDENTITY] = FeatureInit.HE_NORMAL
     affine_init: Annotated[AffineInit, Part.IDENTITY] = AffineInit.UNIFORM
     frozen_affine: Annotated[FrozenAffine, Part.IDENTITY] = FrozenAffine.DRAW
@@ -72,8 +46,21 @@ class RunSpec(Value):
     checkpoint_seconds: Annotated[float, Field(ge=0), Part.RUNTIME] = 60.0
     """Time between checkpoints; 0 writes one after every step."""
 
+    @model_validator(mode="after")
+    def _start_told_once(self) -> Self:
+        if self.arm != self.arm.trains:
+            raise ValueError(f"arm {self.arm}: its start belongs into feature_init, affine_init and frozen_affine")
+        return self
+
+    @property
+    def full_arm(self) -> Arm:
+        """The arm as claims name it, start included."""
+        return self.arm.starting(
+            feature_init=self.feature_init, affine_init=self.affine_init, frozen_affine=self.frozen_affine
+        )
+
     def __str__(self) -> str:
-        return f"{self.network} {self.arm} seed {self.seed}"
+        return f"{self.network} {self.full_arm} seed {self.seed}"
 
 
 class EpochRecord(Value):

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from bnrepro.spec.run import AffineInit, FrozenAffine, RunSpec
+from bnrepro.spec.arms import AffineInit, FrozenAffine
+from bnrepro.spec.run import RunSpec
 from bnrepro.train.network import ResNet
 from bnrepro.train.random import Purpose, generator
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from scipy import stats
 
-from bnrepro.spec.run import AffineInit, FrozenAffine
+from bnrepro.spec.arms import AffineInit, FrozenAffine
 from bnrepro.train.initialise import digest_of_tensors, initialise
 from bnrepro.train.model import TrainedModel
 from bnrepro.train.network import ResNet
