@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
@@ -133,8 +133,12 @@ class Arm:
             UsageError: the start has no name: it differs from the default in more than one thing.
         """
         plain = self.trains
-        fields = {"feature_init": feature_init, "affine_init": affine_init, "frozen_affine": frozen_affine}
-        started = replace(plain, **fields)  # type: ignore[arg-type]
+        fields: dict[str, Any] = {
+            "feature_init": feature_init,
+            "affine_init": affine_init,
+            "frozen_affine": frozen_affine,
+        }
+        started = replace(plain, **fields)
         if started == plain:
             return plain
         for name, start in STARTS.items():
@@ -151,7 +155,7 @@ class Start:
     """One departure from the default start."""
 
     label: str
-    fields: dict[str, StrEnum]
+    fields: dict[str, Any]
     """Of :class:`Arm`."""
 
 
