@@ -144,7 +144,8 @@ class Arm:
         for name, start in STARTS.items():
             if replace(plain, **start.fields) == started:
                 return replace(started, name=f"{plain.name}@{name}", label=f"{plain.label}, {start.label}")
-        raise UsageError(f"no arm starts with {', '.join(fields.values())}; choose from {', '.join(STARTS)}")
+        asked = f"{feature_init}, {affine_init}, {frozen_affine}"
+        raise UsageError(f"no arm starts with {asked} together; choose from {', '.join(STARTS)}")
 
     def __str__(self) -> str:
         return self.name
