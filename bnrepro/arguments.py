@@ -19,7 +19,7 @@ Verb = Callable[[argparse.Namespace], int]
 def make_parser(verbs: Mapping[str, Verb], data_verbs: Mapping[str, Verb]) -> argparse.ArgumentParser:
     """The parser of the whole command line; a verb's help is the first line of its docstring.
 
-    ``verbs`` needs verify, plan, list, report, validate and doctor; ``data_verbs`` needs check and fetch.
+    ``verbs`` needs every verb that is given options below; ``data_verbs`` needs check and fetch.
     """
     parser = argparse.ArgumentParser(
         prog="bnrepro", description='Test the claims of "Training BatchNorm and Only BatchNorm" by training.'
@@ -29,6 +29,7 @@ def make_parser(verbs: Mapping[str, Verb], data_verbs: Mapping[str, Verb]) -> ar
     made = {name: _add_verb(named, name, verb) for name, verb in verbs.items()}
     for name in ("verify", "plan"):
         _add_claims(made[name], default=name == "plan")
+        made[name].add_argument("--all", action="store_true", help="every claim in claims/")
         _add_run_options(made[name])
     made["verify"].add_argument("--json", action="store_true", help="verdicts as JSON lines on standard output")
     for name in ("list", "validate"):
@@ -36,6 +37,9 @@ def make_parser(verbs: Mapping[str, Verb], data_verbs: Mapping[str, Verb]) -> ar
     _add_folders(made["list"], "reports")
     made["report"].add_argument("documents", nargs="*", type=Path, metavar="JSON", help="default: all")
     _add_folders(made["report"], "reports")
+    made["small-resnets"].add_argument(
+        "--budget", type=_positive, metavar="N", help="the whole grid for one number of parameters"
+    )
     _add_folders(made["doctor"], "store", "data")
     actions = named.add_parser("data", help="Say what data are here, or get CIFAR-10.").add_subparsers(
         required=True, metavar="ACTION"
@@ -56,8 +60,9 @@ def _add_verb(
 
 
 def _add_claims(parser: argparse.ArgumentParser, *, default: bool) -> None:
-    given = {"nargs": "*", "default": [Path("claims")]} if default else {"nargs": "+"}
-    parser.add_argument("claims", type=Path, metavar="CLAIM", help="files or folders", **given)
+    shown = "files or folders" + (" (default: claims)" if default else "")
+    parser.add_argument("claims", type=Path, nargs="*", metavar="CLAIM", help=shown)
+    parser.set_defaults(all=default)
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -82,6 +87,13 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint-seconds", type=_seconds, default=60.0, metavar="S", help="between checkpoints (default: 60)"
     )
+    parser.add_argument(
+        "--processes",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="of one run, such as GPUs, where its recipe cuts batches into parts: ImageNet's (default: 1)",
+    )
     _add_folders(parser, "store", "data", "reports")
 
 
@@ -101,6 +113,13 @@ def _add_folders(parser: argparse.ArgumentParser, *folders: str) -> None:
             default=_folder("BNREPRO_DATA_ROOT", None),
             metavar="DIR",
             help="where CIFAR-10 is (default: $BNREPRO_DATA_ROOT)",
+        )
+        parser.add_argument(
+            "--imagenet-root",
+            type=Path,
+            default=_folder("BNREPRO_IMAGENET_ROOT", None),
+            metavar="DIR",
+            help="where ImageNet is, as train/<class>/ and val/<class>/ (default: $BNREPRO_IMAGENET_ROOT)",
         )
     if "reports" in folders:
         parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")

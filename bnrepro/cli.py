@@ -25,11 +25,12 @@ from bnrepro.signals import STOP_SIGNALS
 
 if TYPE_CHECKING:
     from bnrepro.doctor import Finding
-    from bnrepro.plan import PlannedRun
     from bnrepro.spec.results import VerdictDocument
 
 EXIT_OK, EXIT_REFUTED, EXIT_FAILURE, EXIT_OPEN = 0, 1, 3, 4
 EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
+FULLY_SHOWN = 3
+"""Claims whose verdicts are told in full on the terminal; of more, one line each."""
 
 
 class Terminated(BaseException):
@@ -68,11 +69,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def verify(arguments: argparse.Namespace) -> int:
     """Train what some claims need, judge them, write their reports: every stage, in order."""
+    from bnrepro.plan_text import plan_lines
     from bnrepro.progress import shown
     from bnrepro.publish import document_for, write_document
     from bnrepro.report import write_report
     from bnrepro.session import Session
-    from bnrepro.terminal import plan_lines, show_verdict, standard_error, standard_output
+    from bnrepro.terminal import standard_error, standard_output
+    from bnrepro.verdict_text import show_verdict, show_verdicts
 
     out = standard_error() if arguments.json else standard_output()
     session = Session.begin(arguments, out.say)
@@ -92,66 +95,88 @@ def verify(arguments: argparse.Namespace) -> int:
     ]
     for document in documents:
         page = write_report(write_document(document, arguments.reports))
-        show_verdict(out, document)
-        out.line(f"report: {page}")
+        if len(documents) <= FULLY_SHOWN:
+            show_verdict(out, document)
+            out.line(f"report: {page}")
         if arguments.json:
             sys.stdout.write(json.dumps(document.model_dump(mode="json")) + "\n")
+    if len(documents) > FULLY_SHOWN:
+        show_verdicts(out, documents)
+        out.line(f"reports: {arguments.reports}")
     return _exit_code(documents)
 
 
 def plan(arguments: argparse.Namespace) -> int:
-    """Show the trainings that a verdict needs at its first look, and at most, before anything is spent."""
+    """Show the trainings that verdicts need, and what claims share, before anything is spent."""
+    from bnrepro.budget import shared_budget
+    from bnrepro.cost import CostModel
+    from bnrepro.plan_text import plan_lines, show_budget, show_runs
     from bnrepro.session import Session
-    from bnrepro.terminal import duration, plan_lines, standard_output
+    from bnrepro.terminal import standard_output
 
     out = standard_output()
-    session = Session.begin(arguments, out.say)
-    runs: dict[str, PlannedRun] = {}
-    seconds: dict[str, float] = {}
-    for look in session.suite.looks():
-        planned = session.suite.plan(look)
-        # A claim that has fewer looks than another is not in the last plan.
-        runs |= {run.key: run for run in planned.runs}
-        seconds |= {run.key: planned.cost.seconds(run.spec) for run in planned.runs if planned.cost}
-        for line in plan_lines(planned, look=session.look_name(look), jobs=session.jobs):
+    session = Session.begin(arguments, out.say, only_plan=True)
+    suite, setting = session.suite, session.suite.setting
+    plans = []
+    for look in suite.looks():
+        plans.append(suite.plan(look))
+        for line in plan_lines(plans[-1], look=session.look_name(look), jobs=session.jobs):
             out.say(line)
-        if look < len(session.suite.looks()):
+        if look < len(suite.looks()):
             out.say("and if no check is settled by then:")
     out.say()
-    rows = [["network", "arm", "seed", "state", "about"]]
-    for run in sorted(runs.values(), key=lambda run: (run.spec.network.depth, run.spec.network.width, str(run.spec))):
-        state = "in the store" if run.cached else "to train"
-        rows.append([str(run.spec.network), str(run.spec.arm), str(run.spec.seed), state, duration(seconds[run.key])])
-    out.table(rows)
+    if len(suite.questions) <= FULLY_SHOWN:
+        show_runs(out, plans)
+    if len(suite.questions) == 1:
+        return EXIT_OK
+    out.say()
+    model = plans[-1].cost if plans[-1].runs else CostModel(shapes=setting.shapes)
+    show_budget(out, suite.questions, shared_budget(suite.questions, suite.references, setting, model), setting.device)
     return EXIT_OK
 
 
 def list_claims(arguments: argparse.Namespace) -> int:
-    """List claims: rows, scales and the last verdict at each."""
-    from bnrepro.session import load_suite
+    """List claims: rows, and at each scale the trainings, their cost and the last verdict."""
+    from bnrepro.budget import setting_without_data, shared_budget
+    from bnrepro.cost import CostModel
+    from bnrepro.plan_text import listed_claim
+    from bnrepro.question import ask
+    from bnrepro.session import asked_claims, load_suite
+    from bnrepro.spec.catalogue import ROWS
     from bnrepro.spec.scale import Scale
     from bnrepro.terminal import standard_output
+    from bnrepro.wording import plural
 
-    claims, _ = load_suite(arguments.claims)
-    rows = [["claim", "rows", "scale", "networks", "last verdict"]]
+    claims, references = load_suite(asked_claims(arguments))
+    table = [["claim and its rows", "scale", "trainings", "about", "last verdict"]]
     for loaded in claims:
-        for scale in Scale:
-            networks = {one for group in loaded.claim.networks for one in loaded.claim.networks_at(group, scale)}
-            report = arguments.reports / scale / f"{loaded.claim.id}.json"
-            verdict = _last_verdict(report)
-            if networks:
-                rows.append([loaded.claim.id, " ".join(loaded.claim.rows), scale, str(len(networks)), verdict])
-    standard_output().table(rows)
+        asked = []
+        for scale in Scale if loaded.claim.trains else (Scale.PAPER,):
+            question = ask(loaded, scale)
+            if question.declared:
+                setting = setting_without_data(scale)
+                alone = shared_budget([question], references, setting, CostModel(shapes=setting.shapes)).together
+                asked.append((scale, alone, _last_verdict(arguments.reports / scale / f"{loaded.claim.id}.json")))
+        table += listed_claim(loaded.claim, asked)
+    out = standard_output()
+    out.table(table)
+    rows = {row for loaded in claims for row in loaded.claim.rows}
+    out.say()
+    out.say(f"{plural(len(claims), 'claim')}, {len(rows)} of {len(ROWS)} rows of the catalogue")
+    out.say(
+        "trainings and hours of a CPU core or a GPU if every look is taken and nothing is in the store, at assumed "
+        "rates; bnrepro plan tells them, and what claims share"
+    )
     return EXIT_OK
 
 
 def validate(arguments: argparse.Namespace) -> int:
     """Check claim files and the reference numbers that they name."""
-    from bnrepro.session import load_suite
+    from bnrepro.session import asked_claims, load_suite
     from bnrepro.terminal import standard_output
     from bnrepro.wording import plural
 
-    claims, references = load_suite(arguments.claims)
+    claims, references = load_suite(asked_claims(arguments))
     checks = sum(len(loaded.claim.checks) for loaded in claims)
     standard_output().say(
         f"ok: {plural(len(claims), 'claim')}, {plural(checks, 'check')}, {plural(len(references), 'reference number')}"
@@ -172,11 +197,21 @@ def report(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def small_resnets(arguments: argparse.Namespace) -> int:
+    """Show Appendix D's grid: small ResNets with as many parameters as a BatchNorm budget."""
+    from bnrepro.small_resnets import search, summary_rows
+    from bnrepro.terminal import standard_output
+
+    out = standard_output()
+    out.table(search(arguments.budget).rows() if arguments.budget is not None else summary_rows())
+    return EXIT_OK
+
+
 def doctor(arguments: argparse.Namespace) -> int:
     """Say what is installed, which devices and data are here, and whether the store is sound."""
     from bnrepro.doctor import findings
 
-    return _show_findings(findings(arguments.store, arguments.data_root))
+    return _show_findings(findings(arguments.store, arguments.data_root, arguments.imagenet_root))
 
 
 def data_check(arguments: argparse.Namespace) -> int:
@@ -184,7 +219,8 @@ def data_check(arguments: argparse.Namespace) -> int:
     from bnrepro.data import describe
     from bnrepro.doctor import data_finding
 
-    return _show_findings(map(data_finding, describe(arguments.data_root, arguments.store / "data")))
+    reports = describe(arguments.data_root, arguments.store / "data", imagenet_root=arguments.imagenet_root)
+    return _show_findings(map(data_finding, reports))
 
 
 def data_fetch(arguments: argparse.Namespace) -> int:
@@ -253,6 +289,7 @@ VERBS = {
     "list": list_claims,
     "validate": validate,
     "report": report,
+    "small-resnets": small_resnets,
     "doctor": doctor,
 }
 DATA_VERBS = {"check": data_check, "fetch": data_fetch}

@@ -8,11 +8,13 @@ to the machine at hand; without any, the rates assumed below stand and the estim
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from bnrepro.spec.arms import Arm
-from bnrepro.spec.networks import Network, Role
+from bnrepro.spec.layers import Role
+from bnrepro.spec.networks import Network
+from bnrepro.spec.recipe import DatasetName, Recipe
 from bnrepro.spec.run import DeviceKind, RunRecord, RunSpec
 
 ASSUMED_FLOPS = {DeviceKind.CPU: 50e9, DeviceKind.CUDA: 5e12}
@@ -24,46 +26,62 @@ _BYTES_PER_EPOCH, _BYTES_PER_RUN, _BYTES_PER_VALUE = 200, 6000, 4
 
 @dataclass(frozen=True, kw_only=True)
 class DataShape:
-    """Of a data set: images to train on and to test on, and the form of one."""
+    """Of a data set: images to train on and to test on, the form of one, and the classes."""
 
     train_images: int
     test_images: int
     side: int
     channels: int
+    classes: int
+
+
+PUBLISHED_SHAPES = {
+    DatasetName.DIGITS: DataShape(train_images=1201, test_images=596, side=8, channels=1, classes=10),
+    DatasetName.CIFAR10: DataShape(train_images=50_000, test_images=10_000, side=32, channels=3, classes=10),
+    DatasetName.IMAGENET: DataShape(train_images=1_281_167, test_images=50_000, side=224, channels=3, classes=1000),
+}
+"""Of the data sets as everyone has them: what a plan counts on where the data are not at hand."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CostModel:
-    """Estimates for one data set. ``measured_from`` counts the runs that it was fitted to; 0 is assumed."""
+    """Estimates, fitted to finished runs where there are some. ``measured_from`` counts these; 0 is assumed."""
 
-    shape: DataShape
-    correction: float = 1.0
-    """Measured over modelled time, of the runs that the model was fitted to."""
-    measured: dict[tuple[str, str], float]
-    """Mean seconds of (network, arm) at the recipe in use, where runs exist."""
+    shapes: Mapping[DatasetName, DataShape]
+    corrections: Mapping[Recipe, float] = field(default_factory=dict)
+    """Measured over modelled time, median over the runs that the model was fitted to, by recipe."""
+    measured: Mapping[tuple[Recipe, Network, Arm], float] = field(default_factory=dict)
+    """Mean seconds where runs exist."""
     measured_from: int = 0
 
     @classmethod
-    def fitted(cls, shape: DataShape, spec: RunSpec, records: Iterable[RunRecord]) -> CostModel:
-        """Fit to the finished runs that share ``spec``'s recipe and kind of device."""
-        seconds: dict[tuple[str, str], list[float]] = {}
-        ratios = []
+    def fitted(
+        cls, shapes: Mapping[DatasetName, DataShape], specs: Iterable[RunSpec], records: Iterable[RunRecord]
+    ) -> CostModel:
+        """Fit to the finished runs that share the recipe and the kind of device of one of ``specs``."""
+        alike = {(spec.recipe, spec.device) for spec in specs}
+        seconds: dict[tuple[Recipe, Network, Arm], list[float]] = {}
+        ratios: dict[Recipe, list[float]] = {}
         for record in records:
-            done = record.status == "completed"  # a run that diverged may have stopped early
-            if done and record.spec.recipe == spec.recipe and record.spec.device is spec.device:
-                seconds.setdefault(_pair(record.spec), []).append(record.wall_seconds)
-                ratios.append(record.wall_seconds / _modelled_seconds(record.spec, shape))
+            spec = record.spec
+            # A run that diverged may have stopped early.
+            if record.status == "completed" and (spec.recipe, spec.device) in alike:
+                seconds.setdefault(_kind_of(spec), []).append(record.wall_seconds)
+                modelled = _modelled_seconds(spec, shapes[spec.recipe.dataset])
+                ratios.setdefault(spec.recipe, []).append(record.wall_seconds / modelled)
         return cls(
-            shape=shape,
-            correction=statistics.median(ratios) if ratios else 1.0,
-            measured={pair: statistics.fmean(values) for pair, values in seconds.items()},
-            measured_from=len(ratios),
+            shapes=shapes,
+            corrections={recipe: statistics.median(values) for recipe, values in ratios.items()},
+            measured={kind: statistics.fmean(values) for kind, values in seconds.items()},
+            measured_from=sum(map(len, ratios.values())),
         )
 
     def seconds(self, spec: RunSpec) -> float:
         """Expected wall time of one run."""
-        measured = self.measured.get(_pair(spec))
-        return self.correction * _modelled_seconds(spec, self.shape) if measured is None else measured
+        measured = self.measured.get(_kind_of(spec))
+        if measured is not None:
+            return measured
+        return self.corrections.get(spec.recipe, 1.0) * _modelled_seconds(spec, self.shapes[spec.recipe.dataset])
 
     def wall_seconds(self, specs: Sequence[RunSpec], jobs: int) -> float:
         """Expected time for all runs when ``jobs`` of them run at once, the longest first."""
@@ -72,35 +90,46 @@ class CostModel:
             ends[ends.index(min(ends))] += seconds
         return max(ends)
 
+    def flops(self, spec: RunSpec) -> float:
+        """Floating-point operations of one run: a multiply-add counts as two, BatchNorm and the optimiser as none."""
+        return _flops(spec, self.shapes[spec.recipe.dataset])
+
     def disk_bytes(self, spec: RunSpec) -> int:
         """Expected size of one run in the store."""
-        running_statistics = spec.network.counts(self.shape.channels).batchnorm
-        values = trainable_parameters(spec.network, spec.arm, self.shape.channels) + running_statistics
+        shape = self.shapes[spec.recipe.dataset]
+        running_statistics = spec.network.counts(shape.channels).batchnorm
+        values = trainable_parameters(spec.network, spec.arm, shape.channels, shape.classes) + running_statistics
         return _BYTES_PER_RUN + _BYTES_PER_EPOCH * spec.recipe.epochs + _BYTES_PER_VALUE * values
 
 
-def trainable_parameters(network: Network, arm: Arm, in_channels: int) -> int:
-    """How many values an arm learns on a network."""
-    counts = network.counts(in_channels)
+def trainable_parameters(network: Network, arm: Arm, in_channels: int, classes: int | None = None) -> int:
+    """How many values an arm learns on a network, for the family's number of classes or another one."""
+    counts = network.counts(in_channels, classes)
     learned = counts.batchnorm * arm.affine + counts.output * arm.output
     for layer in network.convolutions(in_channels):
         if arm.convolution or (arm.shortcut and layer.role is Role.SHORTCUT):
-            learned += layer.weights
+            learned += layer.parameters
         else:
             learned += layer.out_channels * min(arm.random_per_channel, layer.fan_in)
     return learned
 
 
-def _pair(spec: RunSpec) -> tuple[str, str]:
-    return str(spec.network), str(spec.arm)
+def _kind_of(spec: RunSpec) -> tuple[Recipe, Network, Arm]:
+    return spec.recipe, spec.network, spec.full_arm
+
+
+def _passes(arm: Arm) -> int:
+    """Passes of the cost of a forward one: input gradients are another, gradients of weights a third."""
+    return 3 if arm.convolution or arm.random_per_channel else 2
+
+
+def _flops(spec: RunSpec, shape: DataShape) -> float:
+    images = shape.train_images * _passes(spec.arm) + shape.test_images
+    return 2.0 * spec.recipe.epochs * images * spec.network.multiply_adds(shape.side, shape.channels)
 
 
 def _modelled_seconds(spec: RunSpec, shape: DataShape) -> float:
-    # Forward and input gradient cost one pass each; gradients of the weights a third, where some are trained.
-    passes = 3 if spec.arm.convolution or spec.arm.random_per_channel else 2
-    forward = 2 * spec.network.multiply_adds(shape.side, shape.channels)
-    images = shape.train_images * passes + shape.test_images
-    steps = spec.recipe.steps_per_epoch(shape.train_images)
+    steps = spec.recipe.epochs * spec.recipe.steps_per_epoch(shape.train_images)
     layers = len(spec.network.convolutions(shape.channels))
-    per_epoch = images * forward / ASSUMED_FLOPS[spec.device] + steps * layers * passes * ASSUMED_LAYER_SECONDS
-    return spec.recipe.epochs * per_epoch
+    overhead = steps * layers * _passes(spec.arm) * ASSUMED_LAYER_SECONDS
+    return _flops(spec, shape) / ASSUMED_FLOPS[spec.device] + overhead

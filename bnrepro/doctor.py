@@ -29,7 +29,7 @@ class Finding:
     sound: bool = True
 
 
-def findings(store: Path, data_root: Path | None) -> Iterator[Finding]:
+def findings(store: Path, data_root: Path | None, imagenet_root: Path | None = None) -> Iterator[Finding]:
     """Look at everything and change nothing; data and store are read in full."""
     yield Finding(subject="python", text=f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     for package in _PACKAGES:
@@ -39,7 +39,7 @@ def findings(store: Path, data_root: Path | None) -> Iterator[Finding]:
             yield Finding(subject=package, text="not installed: pip install -c constraints.txt -e .", sound=False)
     cuda = cuda_devices()
     yield Finding(subject="devices", text=f"{plural(available_cores(), 'CPU core')}, {plural(cuda, 'CUDA device')}")
-    yield from _data_findings(store, data_root)
+    yield from map(data_finding, describe(data_root, store / "data", imagenet_root=imagenet_root))
     yield from _store_findings(store)
 
 
@@ -51,10 +51,6 @@ def data_finding(found: SourceReport) -> Finding:
     if found.path is None:
         return Finding(subject=found.name, text=f"no --data-root given, digits need none; {HOW_TO_GET_CIFAR10}")
     return Finding(subject=found.name, text=found.problem, sound=False)
-
-
-def _data_findings(store: Path, data_root: Path | None) -> Iterator[Finding]:
-    return map(data_finding, describe(data_root, store / "data"))
 
 
 def _store_findings(store: Path) -> Iterator[Finding]:
@@ -71,4 +67,5 @@ def _store_findings(store: Path) -> Iterator[Finding]:
     told = f"{plural(len(audited), 'run')} in {store}, {len(damaged)} damaged, {free:.1f} GB free on its disk"
     yield Finding(subject="store", text=told, sound=not damaged)
     for key, problem in damaged.items():
-        yield Finding(subject=key, text=f"{problem}; the next verify that needs it trains it again", sound=False)
+        again = "measures" if ".measured" in str(problem) else "trains"
+        yield Finding(subject=key, text=f"{problem}; the next verify that needs it {again} it again", sound=False)

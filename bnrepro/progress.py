@@ -43,28 +43,33 @@ class Listener:
         """Take one event."""
         match event:
             case Failed(spec=spec, error=error):
-                self._done += 1
-                self._fractions[spec] = 1.0
+                self._count(spec)
                 self._say(f"{spec}: failed: {error}")
             case Retried(spec=spec, error=error):
                 self._say(f"{spec}: {error}; it goes on from its last checkpoint")
             case Waiting(spec=spec):
-                self._say(f"{spec}: another process is training it; waiting for its result")
+                self._say(f"{spec}: another process is at work on it; waiting for its result")
             case Noted(text=text):
                 self._say(text)
             case Advanced(spec=spec, progress=progress):
                 self._fractions[spec] = progress.steps_done / progress.steps
             case Finished(spec=spec):
-                self._done += 1
-                self._fractions[spec] = 1.0
+                self._count(spec)
             case Started():
                 pass
+
+    def _count(self, ended: RunSpec) -> None:
+        if ended in self._seconds:
+            self._done += 1
+        self._fractions[ended] = 1.0
 
     @property
     def share_done(self) -> float:
         """Of the expected work, from 0 to 1."""
         total = sum(self._seconds.values())
-        return sum(self._seconds[run] * share for run, share in self._fractions.items()) / total if total else 1.0
+        # A run that is only measured is no part of the plan's trainings.
+        done = sum(self._seconds.get(run, 0.0) * share for run, share in self._fractions.items())
+        return done / total if total else 1.0
 
 
 class Lines(Listener):
@@ -85,12 +90,20 @@ class Lines(Listener):
             self._accuracy[event.spec] = event.progress.test_accuracy
         elif isinstance(event, Finished):
             now = time.monotonic()
-            how = f"{duration(now - self._started[event.spec])}" if event.trained else "trained elsewhere"
             accuracy = self._accuracy.get(event.spec)
             reached = f" {accuracy:.1f} %," if accuracy is not None else ""
-            rest = (now - self._begun) * (1 / self.share_done - 1) if self.share_done else 0.0
-            left = f"; about {duration(rest)} left" if self._done < self._total else ""
-            self._say(f"[{self._done}/{self._total}] {event.spec}:{reached} {how}{left}")
+            left = ""
+            if self._done < self._total and self.share_done:
+                left = f"; about {duration((now - self._begun) * (1 / self.share_done - 1))} left"
+            place = f"[{self._done}/{self._total}] " if event.spec in self._seconds else ""
+            self._say(f"{place}{event.spec}:{reached} {self._how(event, now)}{left}")
+
+    def _how(self, event: Finished, now: float) -> str:
+        if event.trained:
+            return duration(now - self._started[event.spec])
+        if event.measured:
+            return "measured"
+        return "trained elsewhere" if event.spec in self._seconds else "measured elsewhere"
 
 
 class Bars(Listener):

@@ -5,20 +5,22 @@ from __future__ import annotations
 import platform
 import statistics
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import bnrepro
 from bnrepro.data import PreparedData
 from bnrepro.files import write_atomically
+from bnrepro.measure import value_of
 from bnrepro.plan import Setting
+from bnrepro.question import ARITHMETIC, Question
 from bnrepro.recipes import RECIPE_VERSION
-from bnrepro.spec.arms import Arm
+from bnrepro.spec.checks import Cell
 from bnrepro.spec.claim import Claim
 from bnrepro.spec.load import References
-from bnrepro.spec.networks import Network
-from bnrepro.spec.recipe import Recipe
+from bnrepro.spec.metrics import Metric
+from bnrepro.spec.recipe import DatasetName, Recipe
 from bnrepro.spec.results import (
     DataUsed,
     FailedRun,
@@ -29,10 +31,12 @@ from bnrepro.spec.results import (
     VerdictDocument,
 )
 from bnrepro.spec.run import RunRecord
-from bnrepro.suite import Question, Suite
+from bnrepro.suite import Suite
 
 
-def document_for(question: Question, suite: Suite, *, data: PreparedData, scale_reason: str) -> VerdictDocument:
+def document_for(
+    question: Question, suite: Suite, *, data: Mapping[DatasetName, PreparedData], scale_reason: str
+) -> VerdictDocument:
     """Gather what a report says about one claim."""
     claim, judgement = question.claim, suite.judgements[question.claim.id]
     records = suite.runs_of(question)
@@ -45,8 +49,8 @@ def document_for(question: Question, suite: Suite, *, data: PreparedData, scale_
         where=claim.where,
         statement=claim.claim,
         rows=claim.rows,
-        scale=suite.setting.scale,
-        scale_reason=scale_reason,
+        scale=question.scale,
+        scale_reason=scale_reason if claim.trains else ARITHMETIC,
         deviations=question.deviations,
         networks=question.evaluated,
         networks_declared=question.declared,
@@ -54,8 +58,11 @@ def document_for(question: Question, suite: Suite, *, data: PreparedData, scale_
         reason=judgement.reason,
         headline_check=judgement.headline_check,
         checks=judgement.checks,
-        runs=tuple(_run_row(record, from_cache=record.key not in suite.trained) for record in records),
-        groups=_groups(records),
+        runs=tuple(
+            _run_row(record, _values(record, question, suite), from_cache=record.key not in suite.trained)
+            for record in records
+        ),
+        groups=_groups(records, question, suite),
         failed=tuple(
             FailedRun(key=key, description=str(event.spec), error=event.error, details=event.details)
             for key, event in failed.items()
@@ -68,16 +75,9 @@ def document_for(question: Question, suite: Suite, *, data: PreparedData, scale_
             cached=len(keys - suite.trained),
             trained=len(keys & suite.trained),
             failed=len(failed),
-            fixed_seeds=len(question.all_pairs) * claim.looks.seeds[-1],
+            fixed_seeds=len(question.cells) * claim.looks.seeds[-1],
         ),
-        data=DataUsed(
-            name=data.name,
-            digest=data.digest,
-            train_images=data.train_images,
-            test_images=data.test_images,
-            chance_accuracy=100 / data.classes,
-        ),
-        recipe=_recipe_text(records[0].spec.recipe) if records else {},
+        data=tuple(_data_used(data[recipe.dataset], recipe, records) for recipe in _recipes(records)),
         provenance=_provenance(question, suite.setting),
     )
 
@@ -89,16 +89,17 @@ def write_document(document: VerdictDocument, reports: Path) -> Path:
     return path
 
 
-def _run_row(record: RunRecord, *, from_cache: bool) -> RunRow:
+def _run_row(record: RunRecord, values: dict[Metric, float], *, from_cache: bool) -> RunRow:
     return RunRow(
         key=record.key,
         network=record.spec.network,
-        arm=record.spec.arm,
-        arm_label=record.spec.arm.label,
+        arm=record.spec.full_arm,
+        arm_label=record.spec.full_arm.label,
         seed=record.spec.seed,
         status=record.status,
         divergence=record.divergence,
         test_accuracy=record.test_accuracy,
+        values=values,
         trainable_parameters=record.trainable_parameters,
         batchnorm_parameters=record.spec.network.counts().batchnorm,
         total_parameters=record.total_parameters,
@@ -110,25 +111,61 @@ def _run_row(record: RunRecord, *, from_cache: bool) -> RunRow:
     )
 
 
-def _groups(records: Sequence[RunRecord]) -> tuple[GroupSummary, ...]:
-    """Mean and sample standard deviation of each network and arm, over the runs that did not diverge."""
-    groups: dict[tuple[Network, Arm], list[RunRecord]] = {}
+def _metrics(question: Question) -> tuple[Metric, ...]:
+    """What the claim's checks read, each once."""
+    return tuple(dict.fromkeys(check.metric for check in question.claim.checks if check.trains))
+
+
+def _values(record: RunRecord, question: Question, suite: Suite) -> dict[Metric, float]:
+    measured = suite.measured.get(record.key, {})
+    values = {metric: value_of(metric, record, measured) for metric in _metrics(question)}
+    return {metric: value for metric, value in values.items() if value is not None}
+
+
+def _groups(records: Sequence[RunRecord], question: Question, suite: Suite) -> tuple[GroupSummary, ...]:
+    """Mean and sample standard deviation of each network, arm and metric, over the runs that did not diverge."""
+    groups: dict[Cell, list[RunRecord]] = {}
     for record in records:
-        groups.setdefault((record.spec.network, record.spec.arm), []).append(record)
+        groups.setdefault((record.spec.network, record.spec.full_arm), []).append(record)
     summaries = []
-    for (network, arm), members in groups.items():
-        values = [record.test_accuracy for record in members if record.status == "completed"]
-        summaries.append(
-            GroupSummary(
-                network=network,
-                arm=arm,
-                arm_label=arm.label,
-                n=len(values),
-                mean=statistics.fmean(values) if values else None,
-                sd=statistics.stdev(values) if len(values) > 1 else None,
-            )
-        )
+    for metric in _metrics(question):
+        for (network, arm), members in groups.items():
+            completed = [record for record in members if record.status == "completed"]
+            found = [value_of(metric, record, suite.measured.get(record.key, {})) for record in completed]
+            values = [value for value in found if value is not None]
+            if values or len(completed) < len(members):
+                summaries.append(
+                    GroupSummary(
+                        metric=metric,
+                        network=network,
+                        arm=arm,
+                        arm_label=arm.label,
+                        n=len(values),
+                        mean=statistics.fmean(values) if values else None,
+                        sd=statistics.stdev(values) if len(values) > 1 else None,
+                    )
+                )
     return tuple(summaries)
+
+
+def _recipes(records: Sequence[RunRecord]) -> tuple[Recipe, ...]:
+    """The recipes of some runs, one a data set."""
+    return tuple({record.spec.recipe.dataset: record.spec.recipe for record in records}.values())
+
+
+def _data_used(data: PreparedData, recipe: Recipe, records: Sequence[RunRecord]) -> DataUsed:
+    families = (record.spec.network.family for record in records if record.spec.recipe.dataset is recipe.dataset)
+    return DataUsed(
+        dataset=recipe.dataset,
+        families=tuple(dict.fromkeys(families)),
+        name=data.name,
+        digest=data.digest,
+        train_images=data.train_images,
+        test_images=data.test_images,
+        classes=data.classes,
+        chance_accuracy=100 / data.classes,
+        recipe=_recipe_text(recipe),
+    )
 
 
 def _paper_values(claim: Claim, question: Question, references: References) -> tuple[PaperValue, ...]:
@@ -148,6 +185,7 @@ def _paper_values(claim: Claim, question: Question, references: References) -> t
             n=reference.n,
             where=reference.where,
             read_from=reference.read_from,
+            missing=reference.missing,
             note=reference.note,
         )
         for name, reference in references
@@ -167,10 +205,13 @@ def _notes(question: Question, suite: Suite, looks_taken: int) -> tuple[str, ...
 
 
 def _recipe_text(recipe: Recipe) -> dict[str, str]:
-    return {name.replace("_", " "): _text(value) for name, value in recipe.model_dump(mode="json").items()}
+    settings = recipe.model_dump(mode="json", exclude_none=True)
+    return {name.replace("_", " "): _text(value) for name, value in settings.items()}
 
 
 def _text(value: object) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{name.replace('_', ' ')} {_text(part)}" for name, part in value.items())
     if isinstance(value, list):
         return ", ".join(map(_text, value))
     if isinstance(value, bool):

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bnrepro.cost import DataShape
+from bnrepro.cost import PUBLISHED_SHAPES, DataShape
 from bnrepro.data import PreparedData, find_cifar10, prepare
 from bnrepro.device import choose_device
 from bnrepro.errors import DataError, NothingSelected, UsageError
 from bnrepro.execute.pool import LocalPool, available_cores
-from bnrepro.plan import Setting
+from bnrepro.plan import NOT_AT_HAND, DataFacts, Setting
+from bnrepro.question import ARITHMETIC, Question, ask, refuse_unknown
 from bnrepro.recipes import RECIPES
+from bnrepro.spec.claim import Claim
 from bnrepro.spec.load import LoadedClaim, References, check_references, load_claims, load_references
-from bnrepro.spec.networks import Family
-from bnrepro.spec.recipe import Precision
+from bnrepro.spec.recipe import DatasetName, Precision
 from bnrepro.spec.run import DeviceKind
 from bnrepro.spec.scale import Scale
 from bnrepro.store import Store
-from bnrepro.suite import Suite, ask
-from bnrepro.train.entry import TRAINER_MODULE, train_prepared
+from bnrepro.suite import Suite
+from bnrepro.train.entry import TRAINER_MODULE, measure_prepared, train_prepared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,27 +31,28 @@ class Session:
 
     suite: Suite
     store: Store
-    data: PreparedData
+    data: Mapping[DatasetName, PreparedData]
+    """The data sets that the claims are trained on and that are here."""
     scale_reason: str
     jobs: int
 
     @classmethod
-    def begin(cls, arguments: argparse.Namespace, say: Callable[[str], None]) -> Session:
+    def begin(cls, arguments: argparse.Namespace, say: Callable[[str], None], *, only_plan: bool = False) -> Session:
         """Load the claims, choose scale and device, prepare the data; ``say`` is told what was chosen.
+
+        With ``only_plan``, data that are not here are counted on as published; else the claims' checks on them are
+        not assessed, or nothing can be done at all.
 
         Raises:
             NothingSelected, SpecError, UsageError, DataError, StoreError: as their names say.
         """
-        claims, references = load_suite(arguments.claims)
+        claims, references = load_suite(asked_claims(arguments))
         device = choose_device(arguments.device)
         scale, scale_reason = choose_scale(arguments.scale, device, arguments.data_root)
         say(f"scale {scale}: {scale_reason}")
+        needed = _data_sets([loaded.claim for loaded in claims], scale)
+        data, absent = _prepare(needed, arguments, say, only_plan=only_plan)
         precision = Precision(arguments.precision)
-        dataset = RECIPES[Family.CIFAR, scale].dataset
-        data = prepare(dataset, data_root=arguments.data_root, cache=arguments.store / "data")
-        for text in data.notes:
-            say(f"note: {text}")
-        say(f"data {data.name}: {data.train_images:,} training and {data.test_images:,} test images")
         questions = [
             ask(
                 loaded,
@@ -58,39 +60,132 @@ class Session:
                 networks=arguments.networks,
                 seeds=arguments.seeds,
                 precision=precision,
-                substitute_data=None if data.published else data.name,
+                substitute_data=_substitutes(loaded.claim, scale, data),
+                absent_data={} if only_plan else absent,
             )
             for loaded in claims
         ]
-        for question in questions:
-            for deviation in question.deviations:
-                say(f"{question.claim.id}: not as declared: {deviation}")
+        refuse_unknown(arguments.networks, questions)
+        arithmetic = [question.claim.id for question in questions if not question.claim.trains]
+        if arithmetic:
+            say(f"{', '.join(arithmetic)}: {ARITHMETIC}")
+        _tell_deviations(questions, say)
         store = Store(arguments.store, notify=say)
+        facts = {name: DataFacts(digest=found.digest, shape=_shape(found)) for name, found in data.items()}
+        for name in absent:
+            facts[name] = DataFacts(digest=NOT_AT_HAND, shape=PUBLISHED_SHAPES[name])
+        jobs = arguments.jobs or (available_cores() if device is DeviceKind.CPU else 1)
         setting = Setting(
             scale=scale,
             device=device,
-            data_digest=data.digest,
-            data_shape=DataShape(
-                train_images=data.train_images, test_images=data.test_images, side=data.side, channels=data.channels
-            ),
+            data=facts,
             precision=precision,
             checkpoint_seconds=arguments.checkpoint_seconds,
+            processes=arguments.processes,
+            decoders=max(1, available_cores() // jobs),
         )
         return cls(
             suite=Suite(questions, references, setting=setting, store=store),
             store=store,
             data=data,
             scale_reason=scale_reason,
-            jobs=arguments.jobs or (available_cores() if device is DeviceKind.CPU else 1),
+            jobs=jobs,
         )
 
     def pool(self) -> LocalPool:
-        """Processes that train for this session."""
-        return LocalPool(self.store, train_prepared, data=self.data.directory, jobs=self.jobs, preload=[TRAINER_MODULE])
+        """Processes that train and measure for this session."""
+        folders = {name: found.directory for name, found in self.data.items()}
+        return LocalPool(
+            self.store, train_prepared, measure_prepared, data=folders, jobs=self.jobs, preload=[TRAINER_MODULE]
+        )
 
     def look_name(self, look: int) -> str:
         """A look as a person is told of it."""
         return f"look {look} of {len(self.suite.looks())}"
+
+
+def _data_sets(claims: Sequence[Claim], scale: Scale) -> tuple[DatasetName, ...]:
+    """The data sets that some claims are trained on at a scale, each once."""
+    networks = (
+        network
+        for claim in claims
+        if claim.trains
+        for group in claim.networks
+        for network in claim.networks_at(group, scale)
+    )
+    recipes = (RECIPES.get((network.family, scale)) for network in networks)
+    return tuple(dict.fromkeys(recipe.dataset for recipe in recipes if recipe is not None))
+
+
+def _prepare(
+    needed: Sequence[DatasetName], arguments: argparse.Namespace, say: Callable[[str], None], *, only_plan: bool
+) -> tuple[dict[DatasetName, PreparedData], dict[DatasetName, str]]:
+    """The data sets that are here, and for the others why not.
+
+    A data set that the user named and that is damaged stops everything; so does having none of those needed.
+    """
+    data: dict[DatasetName, PreparedData] = {}
+    absent: dict[DatasetName, str] = {}
+    for name in needed:
+        root = {DatasetName.CIFAR10: arguments.data_root, DatasetName.IMAGENET: arguments.imagenet_root}.get(name)
+        try:
+            found = prepare(
+                name,
+                data_root=arguments.data_root,
+                imagenet_root=arguments.imagenet_root,
+                cache=arguments.store / "data",
+            )
+        except DataError as error:
+            if root is not None or name is DatasetName.DIGITS or (len(needed) == 1 and not only_plan):
+                raise
+            absent[name] = str(error)
+            continue
+        data[name] = found
+        for text in found.notes:
+            say(f"note: {text}")
+        say(f"data {found.name}: {found.train_images:,} training and {found.test_images:,} test images")
+    if needed and not data and not only_plan:
+        raise DataError("; ".join(absent.values()))
+    for name, why in absent.items():
+        counted = "; planned for as published, and nothing of it can be found in the store" if only_plan else ""
+        say(f"note: {name} is not here{counted}: {why}")
+    return data, absent
+
+
+def _shape(data: PreparedData) -> DataShape:
+    return DataShape(
+        train_images=data.train_images,
+        test_images=data.test_images,
+        side=data.side,
+        channels=data.channels,
+        classes=data.classes,
+    )
+
+
+def _substitutes(claim: Claim, scale: Scale, data: Mapping[DatasetName, PreparedData]) -> tuple[str, ...]:
+    """The data sets of a claim that are not the published ones, by what they are."""
+    return tuple(data[name].name for name in _data_sets([claim], scale) if name in data and not data[name].published)
+
+
+def _tell_deviations(questions: Sequence[Question], say: Callable[[str], None]) -> None:
+    """Say each deviation once, with the claims that it concerns."""
+    claims: dict[str, list[str]] = {}
+    for question in questions:
+        for deviation in question.deviations:
+            claims.setdefault(deviation, []).append(question.claim.id)
+    for deviation, ids in claims.items():
+        say(f"{', '.join(ids)}: not as declared: {deviation}")
+
+
+def asked_claims(arguments: argparse.Namespace) -> list[Path]:
+    """The files and folders that the command line names, or all claims where it says so.
+
+    Raises:
+        UsageError: it says neither.
+    """
+    if not arguments.claims and not arguments.all:
+        raise UsageError("name at least one claim, such as claims/sec4_random_params.yaml, or say --all")
+    return arguments.claims or [Path("claims")]
 
 
 def load_suite(paths: Sequence[Path]) -> tuple[tuple[LoadedClaim, ...], References]:

@@ -7,14 +7,10 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TextIO
 
 from bnrepro.errors import printable
-from bnrepro.plan import Plan
-from bnrepro.spec.results import Interval, VerdictDocument
-from bnrepro.wording import plural
 
 WIDTH = 80
 
@@ -72,81 +68,6 @@ def size(number: int) -> str:
     while value >= 1000 and len(units) > 1:
         value, units = value / 1000, units[1:]
     return f"{value:.3g} {units[0]}"
-
-
-def points(value: float | None) -> str:
-    """A number of points, or a dash."""
-    return "-" if value is None else f"{value:.1f}"
-
-
-def interval(bounds: Interval) -> str:
-    """An interval in points; unbounded sides as infinity."""
-    low, high = bounds
-    return f"[{'-∞' if low is None else f'{low:.1f}'}, {'∞' if high is None else f'{high:.1f}'}]"
-
-
-def plan_lines(plan: Plan, *, look: str, jobs: int) -> Iterator[str]:
-    """A plan in words: how many trainings, what they will cost, and why they must run."""
-    if not plan.runs:
-        yield f"plan, {look}: nothing to train, no check can be assessed here"
-        return
-    trainings = plural(len(plan.runs), "training")
-    yield f"plan, {look}: {trainings}, {plan.cached} in the store, {len(plan.missing)} to train"
-    if plan.missing and plan.cost:
-        source = f"from {plural(plan.cost.measured_from, 'run')} in the store"
-        basis = source if plan.cost.measured_from else "assumed, nothing measured here yet"
-        workers = f"{jobs} process{'es' if jobs > 1 else ''}"
-        yield f"about {duration(plan.wall_seconds(jobs))} on {workers} ({basis}), {size(plan.disk_bytes)} on disk"
-    reasons = Counter(run.reason for run in plan.runs if not run.cached)
-    yield from (f"{number} to train because {reason}" for reason, number in reasons.items())
-
-
-def check_rows(document: VerdictDocument) -> list[list[str]]:
-    """The table of checks, heading first."""
-    rows = [["check", "verdict", "estimate", "interval", "level", "n"]]
-    for check in document.checks:
-        assessed = check.estimate is not None
-        rows.append(
-            [
-                check.id,
-                check.verdict,
-                points(check.estimate),
-                interval(check.interval) if assessed else "-",
-                f"{check.level:.0%}" if assessed else "-",
-                str(check.n) if assessed else "-",
-            ]
-        )
-    return rows
-
-
-def not_assessed(document: VerdictDocument) -> dict[str, list[str]]:
-    """The checks that could not be assessed, by reason."""
-    reasons: dict[str, list[str]] = {}
-    for check in document.checks:
-        if check.verdict.value == "not assessed":
-            reasons.setdefault(check.reason, []).append(check.id)
-    return reasons
-
-
-def show_verdict(out: Terminal, document: VerdictDocument) -> None:
-    """The verdict with its scale, the sentence behind it, and the table of checks."""
-    out.say()
-    out.say(f"{document.verdict.upper()} at scale {document.scale}: {document.title}")
-    for deviation in document.deviations:
-        out.say(f"not as declared: {deviation}", indent="  ")
-    out.say(document.reason, indent="  ")
-    out.say()
-    out.table(check_rows(document))
-    for reason, names in not_assessed(document).items():
-        out.say(f"{', '.join(names)}: {reason}", indent="  ")
-    for failure in document.failed:
-        out.paragraphs(f"failed: {failure.description}: {failure.error}", indent="  ")
-    counts = document.trainings
-    out.say()
-    out.say(
-        f"trainings: {counts.needed} needed, {counts.cached} from the store, {counts.trained} trained"
-        + (f", {counts.failed} failed" if counts.failed else "")
-    )
 
 
 def standard_output() -> Terminal:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from bnrepro.checks import Look, References, evaluate
 from bnrepro.measure import Measurements, PoolingError
-from bnrepro.recipes import RECIPES
+from bnrepro.spec.checks import CheckSpec, Groups
 from bnrepro.spec.claim import Claim
-from bnrepro.spec.networks import Network
 from bnrepro.spec.results import CheckResult
 from bnrepro.spec.scale import Outcome, Scale, Verdict, word_for
 
@@ -34,15 +34,16 @@ class Judgement:
     checks: tuple[CheckResult, ...]
     """In the order of the claim file."""
     open_checks: tuple[str, ...]
-    """Checks that this look left open; ``Claim.arms_needed`` says what they read at the next."""
+    """Checks that this look left open; ``Claim.cells_needed`` says what they read at the next."""
 
 
 def judge(
     claim: Claim,
     *,
     scale: Scale,
-    networks: Mapping[str, tuple[Network, ...]],
+    networks: Groups,
     whole_claim: bool,
+    absent: Mapping[str, str] = MappingProxyType({}),
     measurements: Measurements,
     references: References,
     look: int,
@@ -56,7 +57,8 @@ def judge(
         claim: what is asserted.
         scale: of all measurements; it chooses the words.
         networks: the networks evaluated of each group; a group left out or empty is not assessed.
-        whole_claim: whether these are all networks that the claim has at this scale, the untrainable aside.
+        whole_claim: whether these are all networks that the claim has at this scale, the absent groups aside.
+        absent: for groups that cannot be run here, why: their data are not at hand.
         measurements: runs up to the last look's seeds; more are not looked at.
         references: the paper's numbers.
         look: looks taken, from 1.
@@ -73,12 +75,15 @@ def judge(
     words = {word_for(outcome, scale, whole_claim=whole_claim): outcome for outcome in Outcome}
     results = []
     for check in claim.checks:
-        evaluated, unavailable = _networks_of(claim, check.networks, networks, scale, whole_claim=whole_claim)
+        unavailable = _why_unavailable(claim, check, networks, scale, absent, whole_claim=whole_claim)
+        groups = {} if unavailable else {group: networks[group] for group in check.groups}
+        comparisons = () if unavailable else check.comparisons(groups)
         for number in range(1, look + 1):
             view = Look(
                 scale=scale,
                 whole_claim=whole_claim,
-                networks=evaluated,
+                groups=groups,
+                comparisons=comparisons,
                 unavailable=unavailable,
                 measurements=measurements,
                 references=references,
@@ -128,16 +133,21 @@ def _share(count: int, total: int) -> str:
     return {1: "The deciding check", 2: "Both deciding checks"}.get(total, f"All {total} deciding checks")
 
 
-def _networks_of(
-    claim: Claim, group: str, networks: Mapping[str, tuple[Network, ...]], scale: Scale, *, whole_claim: bool
-) -> tuple[tuple[Network, ...], str]:
-    """The networks that a check over a group is evaluated on, and why, where these are none."""
-    chosen, declared = networks.get(group, ()), claim.networks_at(group, scale)
-    untrainable = [network for network in declared if (network.family, scale) not in RECIPES]
-    if not declared:
-        return (), f"the networks '{group}' are not run at scale {scale}"
-    if len(untrainable) == len(declared) or (untrainable and whole_claim):
-        return (), f"this version of bnrepro cannot train {', '.join(map(str, untrainable))}"
-    if whole_claim and set(chosen) != set(declared):
-        raise ValueError(f"this is said to be the whole of {claim.id}, but '{group}' is here in part")
-    return chosen, f"none of the networks '{group}' was asked for"
+def _why_unavailable(
+    claim: Claim, check: CheckSpec, networks: Groups, scale: Scale, absent: Mapping[str, str], *, whole_claim: bool
+) -> str:
+    """Why a check cannot be evaluated on the networks at hand; empty where it can."""
+    for group in check.groups:
+        chosen, declared = networks.get(group, ()), claim.networks_at(group, scale)
+        if not declared:
+            why = claim.not_run.get(scale)
+            return f"the networks '{group}' are not run at scale {scale}" + (f": {why}" if why else "")
+        if group in absent:
+            return absent[group]
+        if whole_claim and set(chosen) != set(declared):
+            raise ValueError(f"this is said to be the whole of {claim.id}, but '{group}' is here in part")
+        if not chosen:
+            return f"none of the networks '{group}' was asked for"
+        if set(chosen) != set(declared) and check.needs_whole_groups:
+            return f"it needs all networks of '{group}', and some were left out"
+    return ""

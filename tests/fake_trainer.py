@@ -1,8 +1,9 @@
-"""Trainers that train nothing: one for each way in which a worker can fare. No torch.
+"""Trainers that train nothing and probers that measure nothing: one for each way in which a worker can fare. No torch.
 
-Each notes its runs in ``<data>/log``, one line a start. Seed 0 is the one that misbehaves. Run as a program, it
-trains in a pool and prints what became of the runs as JSON:
-    python -m tests.fake_trainer NAME STORE DATA JOBS SEEDS
+Trainers note their runs in ``<data>/log``, one line a start, probers theirs in ``<data>/probe-log``, one line a
+measurement begun. Seed 0 is the one that misbehaves. Run as a program, it works in a pool and prints what became of
+the runs as JSON:
+    python -m tests.fake_trainer TRAINER STORE DATA JOBS SEEDS [PROBER PROBE…]
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ import signal
 import struct
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from bnrepro.errors import DataError, StoreFull, TrainingError
+from bnrepro.identity import run_key
+from bnrepro.spec.probe import AffineValues, ClampingCurve, Correctness, Measured, Probe, UnitActivity
+from bnrepro.spec.recipe import DatasetName
 from bnrepro.spec.run import RunRecord, RunSpec
 from bnrepro.spec.trainer import Interrupted, Progress, Slot
 from tests.small_claim import a_run, made_up
@@ -136,16 +140,88 @@ def finds_no_room(spec: RunSpec, data: Path, *, slot: Slot, stop: Stop, report: 
     return slowly(spec, data, slot=slot, stop=stop, report=report)
 
 
+def value(probe: Probe, seed: int) -> Measured:
+    """A made-up measurement."""
+    row = np.full(2, seed + 1, dtype=np.float64)
+    match probe:
+        case Probe.AFFINE:
+            return AffineValues(gamma=row.astype(np.float32), beta=-row.astype(np.float32))
+        case Probe.CLAMPING:
+            return ClampingCurve(thresholds=row, accuracies=row, shares_clamped=row, unclamped_accuracy=50.0 + seed)
+        case Probe.ACTIVITY:
+            return UnitActivity(zeros=row.astype(np.int64), totals=2 * row.astype(np.int64))
+        case Probe.CORRECTNESS:
+            return Correctness(correct=row > 1)
+
+
+def probed(data: Path) -> list[tuple[int, Probe]]:
+    """Seed and probe of every measurement begun so far."""
+    lines = (data / "probe-log").read_text().splitlines() if (data / "probe-log").exists() else []
+    return [(int(seed), Probe(probe)) for seed, probe in map(str.split, lines)]
+
+
+def _begin(data: Path, record: RunRecord, probe: Probe) -> None:
+    with (data / "probe-log").open("a") as file:
+        file.write(f"{record.spec.seed} {probe}\n")
+
+
+def measures(
+    record: RunRecord, learned: Mapping[str, np.ndarray], data: Path, probes: Iterable[Probe]
+) -> Iterator[tuple[Probe, Measured]]:
+    """Measures in no time; the value tells the stored tensors that it was given."""
+    for probe in probes:
+        _begin(data, record, probe)
+        yield probe, value(probe, int(learned["a"][0]))
+
+
+def measures_slowly(
+    record: RunRecord, learned: Mapping[str, np.ndarray], data: Path, probes: Iterable[Probe]
+) -> Iterator[tuple[Probe, Measured]]:
+    """Takes a sixth of a second for each measurement."""
+    for probe in probes:
+        _begin(data, record, probe)
+        time.sleep(0.15)
+        yield probe, value(probe, record.spec.seed)
+
+
+def cannot_count(
+    record: RunRecord, learned: Mapping[str, np.ndarray], data: Path, probes: Iterable[Probe]
+) -> Iterator[tuple[Probe, Measured]]:
+    """Fails at the activity of seed 0."""
+    for probe, measured in measures(record, learned, data, probes):
+        if probe is Probe.ACTIVITY and record.spec.seed == 0:
+            raise TrainingError("a unit was never seen")
+        yield probe, measured
+
+
+def dies_once_at_clamping(
+    record: RunRecord, learned: Mapping[str, np.ndarray], data: Path, probes: Iterable[Probe]
+) -> Iterator[tuple[Probe, Measured]]:
+    for probe, measured in measures(record, learned, data, probes):
+        if probe is Probe.CLAMPING and probed(data).count((0, probe)) == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield probe, measured
+
+
 def _main() -> None:
     from bnrepro.execute.pool import LocalPool
     from bnrepro.store import Store
 
-    name, store, data, jobs, seeds = sys.argv[1:]
+    name, store, data, jobs, seeds, *rest = sys.argv[1:]
     # By its importable name: workers know this module under no other.
-    trainer = getattr(__import__("tests.fake_trainer", fromlist=[name]), name)
-    pool = LocalPool(Store(Path(store)), trainer, data=Path(data), jobs=int(jobs), preload=["tests.fake_trainer"])
-    events = list(pool.run([a_run(seed) for seed in range(int(seeds))]))
-    told = [[type(event).__name__, getattr(event, "trained", None)] for event in events]
+    module = __import__("tests.fake_trainer", fromlist=[name])
+    prober, probes = (getattr(module, rest[0]), tuple(map(Probe, rest[1:]))) if rest else (None, ())
+    pool = LocalPool(
+        Store(Path(store)),
+        getattr(module, name),
+        prober,
+        data={DatasetName.DIGITS: Path(data)},
+        jobs=int(jobs),
+        preload=["tests.fake_trainer"],
+    )
+    specs = [a_run(seed) for seed in range(int(seeds))]
+    events = list(pool.run(specs, {run_key(spec): probes for spec in specs}))
+    told = [[type(event).__name__, getattr(event, "trained", None), getattr(event, "measured", [])] for event in events]
     sys.stdout.write(json.dumps(told))
 
 

@@ -2,280 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
-import random
-import statistics
-from typing import Any
-
 from bnrepro.spec.arms import Arm
-from bnrepro.spec.claim import Metric
+from bnrepro.spec.metrics import Metric, Unit
 from bnrepro.spec.networks import Network
-from bnrepro.spec.results import (
-    CheckResult,
-    DataUsed,
-    FailedRun,
-    GroupSummary,
-    NetworkResult,
-    PaperValue,
-    RunRow,
-    TrainingCounts,
-    VerdictDocument,
+from bnrepro.spec.quantities import QUANTITIES, QuantityName
+from bnrepro.spec.results import FailedRun, VerdictDocument
+from bnrepro.spec.scale import Outcome, PaperVerdict, PreviewVerdict, Scale, word_for
+from tests.report_parts import (
+    ALL,
+    BATCHNORM,
+    RANDOM,
+    check_of,
+    document,
+    grid,
+    not_assessed,
+    paper_value,
+    part,
+    run_row,
+    seeded,
+    superiority,
 )
-from bnrepro.spec.run import EpochRecord
-from bnrepro.spec.scale import Outcome, Scale, word_for
 
-BATCHNORM, RANDOM, ALL = Arm.parse("batchnorm"), Arm.parse("random_2"), Arm.parse("all")
 DIGITS_NETWORKS = ("resnet-14", "resnet-20", "resnet-32", "wrn-14-2")
 PAPER_NETWORKS = (
     *(f"resnet-{depth}" for depth in (14, 32, 56, 110, 218, 434, 866)),
     *(f"wrn-14-{width}" for width in (2, 4, 8, 16, 32)),
 )
-_STUDENT = {2: 12.71, 3: 4.3, 5: 2.78}
-_ENVIRONMENT = {"python": "3.12.4", "torch": "2.6.0+cpu", "device": "x86_64 CPU, 1 thread", "system": "Linux 6.8"}
-
-
-def seeded(name: str) -> random.Random:
-    return random.Random(name)  # noqa: S311 - noise for a drawing
-
-
-def run_key(network: str, arm: Arm, seed: int) -> str:
-    return hashlib.sha256(f"{network} {arm} {seed}".encode()).hexdigest()
-
-
-def run_row(network: str, arm: Arm, seed: int, accuracy: float, epochs: int, **changes: Any) -> RunRow:
-    draw = seeded(f"{network} {arm} {seed}")
-    milestones = (epochs // 2, 3 * epochs // 4)
-    curve = []
-    for epoch in range(1, epochs + 1):
-        drops = sum(epoch > milestone for milestone in milestones)
-        share = 1 - 0.75 * math.exp(-epoch / (0.12 * epochs)) - 0.06 * (2 - drops)
-        curve.append(
-            EpochRecord(
-                epoch=epoch,
-                lr=0.1 * 0.1**drops,
-                train_loss=2.3 * (1 - share) + 0.1,
-                train_accuracy=min(100.0, 10 + (accuracy - 8) * share),
-                test_loss=2.3 * (1 - share) + 0.2,
-                test_accuracy=accuracy if epoch == epochs else 10 + (accuracy - 10) * share + draw.gauss(0, 2 - drops),
-                seconds=1.5,
-            )
-        )
-    counts = Network.parse(network).counts()
-    values: dict[str, Any] = {
-        "key": run_key(network, arm, seed),
-        "network": Network.parse(network),
-        "arm": arm,
-        "arm_label": arm.label,
-        "seed": seed,
-        "status": "completed",
-        "divergence": None,
-        "test_accuracy": accuracy,
-        "trainable_parameters": counts.total if arm == ALL else counts.batchnorm,
-        "batchnorm_parameters": counts.batchnorm,
-        "total_parameters": counts.total,
-        "wall_seconds": 1.5 * epochs + draw.random(),
-        "images_per_second": 4100.0 + 100 * draw.random(),
-        "from_cache": seed % 2 == 0,
-        "curve": tuple(curve),
-        "environment": _ENVIRONMENT,
-    }
-    return RunRow(**(values | changes))
-
-
-def grid(networks: tuple[str, ...], gap: float, seeds: int, epochs: int, arms: tuple[Arm, ...]) -> list[RunRow]:
-    """Runs whose accuracy rises with depth and with width, BatchNorm ahead of random weights by about ``gap``."""
-    runs = []
-    for name in networks:
-        network = Network.parse(name)
-        base = 48 + 5.8 * math.log2(network.depth / 14) + 5 * math.log2(network.width)
-        for arm in arms:
-            mean = {BATCHNORM: base, RANDOM: base - gap, ALL: min(90 + base / 20, 94.0)}[arm]
-            for seed in range(seeds):
-                draw = seeded(f"{name} {arm} {seed} accuracy")
-                runs.append(run_row(name, arm, seed, round(mean + draw.gauss(0, 1.1), 2), epochs))
-    return runs
-
-
-def groups_of(runs: list[RunRow]) -> tuple[GroupSummary, ...]:
-    members: dict[tuple[Network, Arm], list[float]] = {}
-    for run in runs:
-        values = members.setdefault((run.network, run.arm), [])
-        values += [run.test_accuracy] if run.status == "completed" else []
-    return tuple(
-        GroupSummary(
-            network=network,
-            arm=arm,
-            arm_label=arm.label,
-            n=len(values),
-            mean=statistics.mean(values) if values else None,
-            sd=statistics.stdev(values) if len(values) > 1 else None,
-        )
-        for (network, arm), values in members.items()
-    )
-
-
-def superiority(runs: list[RunRow], scale: Scale, *, whole_claim: bool, outcome: Outcome) -> CheckResult:
-    """A check of BatchNorm against random weights that comes out as asked."""
-    parts = []
-    groups = {(group.network, group.arm): group for group in groups_of(runs)}
-    verdict = word_for(outcome, scale, whole_claim=whole_claim)
-    for network in dict.fromkeys(run.network for run in runs):
-        better, worse = groups[network, BATCHNORM], groups[network, RANDOM]
-        n = min(better.n, worse.n)
-        assert better.mean is not None
-        assert worse.mean is not None
-        estimate, sds = better.mean - worse.mean, [group.sd for group in (better, worse) if group.sd is not None]
-        half = _STUDENT[n] * math.sqrt(sum(sd**2 for sd in sds) / n) if n > 1 else None
-        parts.append(
-            NetworkResult(
-                network=network,
-                verdict=verdict,
-                estimate=estimate,
-                interval=(None, None) if half is None else (estimate - half, estimate + half),
-                n=n,
-                reason="no interval from 1 seed" if half is None else "the whole interval lies above 10",
-                runs=tuple(run.key for run in runs if run.network == network and run.arm != ALL),
-            )
-        )
-    least = min(parts, key=lambda part: part.estimate or 0)
-    return CheckResult(
-        id="beats_random",
-        row="C18",
-        kind="superiority",
-        states="BatchNorm alone beats two random weights per channel by more than 10 points on every network.",
-        decides=True,
-        verdict=verdict,
-        estimate=least.estimate,
-        interval=least.interval,
-        level=0.95,
-        n=least.n,
-        margin=10.0,
-        region=(10.0, None),
-        unit="points",
-        reason=f"{least.network}: {least.estimate:+.1f} points; {least.reason}",
-        why="About half of the gap that the paper reports.",
-        look=1,
-        looks=(3, 5),
-        diverged=sum(run.status == "diverged" for run in runs),
-        networks=tuple(parts),
-        runs=tuple(key for part in parts for key in part.runs),
-    )
-
-
-def not_assessed(scale: Scale, *, whole_claim: bool) -> CheckResult:
-    return CheckResult(
-        id="random_on_imagenet",
-        row="C20",
-        kind="worst_case",
-        states="Two random weights per channel never exceed 4 % top-5 on ImageNet.",
-        decides=False,
-        verdict=word_for(Outcome.NOT_ASSESSED, scale, whole_claim=whole_claim),
-        estimate=None,
-        interval=(None, None),
-        level=0.95,
-        n=0,
-        margin=0.5,
-        region=(None, 4.5),
-        unit="percent",
-        reason="ImageNet is not run at this scale",
-        why="Half of the last printed digit.",
-        look=1,
-        looks=(3, 5),
-        diverged=0,
-        networks=(),
-        runs=(),
-    )
-
-
-def paper_value(name: str, network: str | None, arm: Arm | None, value: float | None, **changes: Any) -> PaperValue:
-    values: dict[str, Any] = {
-        "id": f"section4/{name}",
-        "network": None if network is None else Network.parse(network),
-        "arm": arm,
-        "metric": Metric.TEST_ACCURACY,
-        "value": value,
-        "low": None,
-        "high": None,
-        "unit": "percent",
-        "n": 5,
-        "where": "Section 4, on varying depth and width",
-        "read_from": "prose",
-        "note": "",
-    }
-    return PaperValue(**(values | changes))
-
-
-def document(
-    runs: list[RunRow], checks: tuple[CheckResult, ...], scale: Scale, outcome: Outcome, **changes: Any
-) -> VerdictDocument:
-    """A document about the claim of section 4; ``changes`` replace fields."""
-    whole_claim = not changes.get("deviations")
-    networks = tuple(dict.fromkeys(run.network for run in runs))
-    failed = len(changes.get("failed", ()))
-    trained = sum(not run.from_cache for run in runs)
-    values: dict[str, Any] = {
-        "claim": "sec4_random_params",
-        "title": "γ and β do more than as many randomly chosen weights",
-        "where": "Section 4 with its Figure 2, and the second finding of section 1",
-        "statement": (
-            "With all else frozen at its random draw, training γ and β beats training two random weights in each "
-            "convolutional channel, which are as many parameters. On CIFAR-10 the random weights end 17 to 21 points "
-            "lower and reach 56 % at best; on ImageNet they stay at or below 4 % top-5."
-        ),
-        "rows": ("C18", "C20"),
-        "scale": scale,
-        "scale_reason": "asked for with --scale",
-        "deviations": (),
-        "networks": networks,
-        "networks_declared": networks,
-        "verdict": word_for(outcome, scale, whole_claim=whole_claim),
-        "reason": "On every network the gap exceeds 10 points; the least favourable is settled too.",
-        "headline_check": checks[0].id if checks else None,
-        "checks": checks,
-        "runs": tuple(runs),
-        "groups": groups_of(runs),
-        "failed": (),
-        "paper_values": (
-            paper_value("resnet-14-batchnorm", "resnet-14", BATCHNORM, 48.0),
-            paper_value("resnet-866-batchnorm", "resnet-866", BATCHNORM, 82.0),
-            paper_value("wrn-14-32-batchnorm", "wrn-14-32", BATCHNORM, 73.0),
-            paper_value("random-2-gap", None, None, None, low=17.0, high=21.0, unit="points", note="Over all twelve."),
-        ),
-        "flags": (
-            "Section 1 gives 56 % as the best of random weights; 17 to 21 points below 82 % would be 61 to 65 %.",
-            "The text does not say where γ and β stand while random weights are trained; we leave them at their draw.",
-        ),
-        "notes": (),
-        "trainings": TrainingCounts(
-            needed=len(runs) + failed,
-            cached=len(runs) - trained,
-            trained=trained,
-            failed=failed,
-            fixed_seeds=5 * len(runs) // 3,
-        ),
-        "data": DataUsed(
-            name="8×8 digits (scikit-learn)" if scale is Scale.DIGITS else "CIFAR-10",
-            digest=hashlib.sha256(b"data").hexdigest(),
-            train_images=1198 if scale is Scale.DIGITS else 50_000,
-            test_images=599 if scale is Scale.DIGITS else 10_000,
-            chance_accuracy=10.0,
-        ),
-        "recipe": {
-            "epochs": "24",
-            "batch size": "64 images",
-            "peak learning rate": "0.1",
-            "milestones": "epochs 12 and 18",
-            "momentum": "0.9",
-            "weight decay": "0.0001",
-        },
-        "provenance": {
-            "bnrepro": "0.1.0",
-            "recipe version": "1",
-            "claim file": f"sha256:{hashlib.sha256(b'claim').hexdigest()}",
-        },
-    }
-    return VerdictDocument(**(values | changes))
+IMAGENET_NETWORKS = tuple(f"imagenet-resnet-{depth}" for depth in (18, 34, 50, 101, 200))
+STARTED = ("batchnorm@beta_one", "batchnorm@features_binary")
 
 
 def supported_digits() -> VerdictDocument:
@@ -316,6 +70,7 @@ def inconclusive_part() -> VerdictDocument:
             "status": "diverged",
             "divergence": "the loss stopped being finite in epoch 4",
             "test_accuracy": 10.0,
+            "values": {Metric.TEST_ACCURACY: 10.0},
             "curve": short,
         }
     )
@@ -359,9 +114,212 @@ def assessed_nowhere() -> VerdictDocument:
     )
 
 
+def arithmetic() -> VerdictDocument:
+    """A table of 119 cells, of which three differ from the print."""
+    wrong = {"wrn-14-2 total", "resnet-866 output share", "imagenet-resnet-101 total"}
+    rows = (QuantityName.TOTAL, QuantityName.BATCHNORM, QuantityName.OUTPUT, QuantityName.SHORTCUT)
+    shares = (QuantityName.BATCHNORM_SHARE, QuantityName.OUTPUT_SHARE, QuantityName.SHORTCUT_SHARE)
+    networks = tuple(Network.parse(name) for name in (*PAPER_NETWORKS, *IMAGENET_NETWORKS))
+    cells = []
+    for network in networks:
+        for quantity in (*rows, *shares):
+            name = f"{network} {quantity.replace('_', ' ')}"
+            value = float(QUANTITIES[quantity].count(network))
+            digits = "" if quantity in rows else ".4f"
+            cells.append(
+                part(
+                    name,
+                    PaperVerdict.REFUTED if name in wrong else PaperVerdict.CONFIRMED,
+                    value,
+                    0.0,
+                    region=(value - 1, value - 0.5) if name in wrong else (value - 0.5, value + 0.5),
+                    n=0,
+                    reason=f"{name} is {value:,{digits}}, printed {value - name.count('total') * 500:,{digits}}",
+                )
+            )
+    settling = next(cell for cell in cells if cell.name == "wrn-14-2 total")
+    check = check_of(
+        tuple(cells),
+        PaperVerdict.REFUTED,
+        id="every_cell",
+        row="A01",
+        kind="count",
+        states="Every cell of Table 1 is what the network counts, at the printed digits.",
+        estimate=settling.estimate,
+        interval=settling.interval,
+        region=settling.region,
+        margin=0.0,
+        unit=Unit.PARAMETERS,
+        reason=f"116 of 119 cells agree; {settling.reason}; and 2 more",
+        why="Arithmetic leaves no room for error but rounding, halves upwards.",
+    )
+    return document(
+        [],
+        (check,),
+        Scale.PAPER,
+        Outcome.OUTSIDE,
+        claim="table1_parameter_counts",
+        title="Table 1 counts the parameters of the ResNets",
+        where="Section 2, Table 1",
+        rows=("A01",),
+        statement="The numbers of parameters of the seventeen ResNets, and their shares, are those of Table 1.",
+        scale_reason="arithmetic on networks needs no data, so it is judged at the paper's own scale",
+        networks=networks,
+        networks_declared=networks,
+        reason=f"The deciding check failed – {check.reason}.",
+        paper_values=(),
+    )
+
+
+def gamma() -> VerdictDocument:
+    """Means and shares of γ on one network, against numbers and a range of the paper."""
+    means = {ALL: (0.268, 0.212, 93.8), BATCHNORM: (0.241, 0.477, 71.0)}
+    metrics = (Metric.GAMMA_MEAN, Metric.GAMMA_SD, Metric.GAMMA_POSITIVE)
+    spreads = {Metric.GAMMA_MEAN: 0.006, Metric.GAMMA_SD: 0.004, Metric.GAMMA_POSITIVE: 0.7}
+    runs = []
+    for arm, centre in means.items():
+        for seed in range(5):
+            draw = seeded(f"{arm} {seed} gamma")
+            values = {
+                metric: mean + draw.gauss(0, spreads[metric]) for metric, mean in zip(metrics, centre, strict=True)
+            }
+            runs.append(run_row("resnet-110", arm, seed, 92.0 if arm == ALL else 69.0, 160, values=values))
+    checks = []
+    for arm, metric, region, outcome in (
+        (ALL, Metric.GAMMA_MEAN, (0.24, 0.3), Outcome.INSIDE),
+        (ALL, Metric.GAMMA_POSITIVE, (92.0, 98.0), Outcome.INSIDE),
+        (BATCHNORM, Metric.GAMMA_MEAN, (0.17, 0.23), Outcome.OUTSIDE),
+        (BATCHNORM, Metric.GAMMA_SD, (0.44, 0.52), Outcome.INSIDE),
+    ):
+        verdict = word_for(outcome, Scale.PAPER, whole_claim=True)
+        own = [run for run in runs if run.arm == arm]
+        estimate = sum(run.values[metric] for run in own) / len(own)
+        word = "lies" if outcome is Outcome.INSIDE else "does not lie"
+        found = part(
+            "resnet-110",
+            verdict,
+            estimate,
+            3 * spreads[metric],
+            region=region,
+            reason=f"the whole interval {word} between {region[0]:g} and {region[1]:g}",
+            runs=tuple(run.key for run in own),
+        )
+        checks.append(
+            check_of(
+                (found,),
+                verdict,
+                id=f"{arm}_{metric}",
+                row="D01",
+                states=f"With {arm.label} trained, {metric.replace('_', ' ')} is as printed.",
+                margin=0.03 if metric.unit is Unit.GAMMA else 3.0,
+                unit=metric.unit,
+                why="Three units of the last printed digit; the two arms lie further apart.",
+            )
+        )
+    printed = {"metric": Metric.GAMMA_MEAN, "unit": Unit.GAMMA, "where": "Section 5, on the values of γ"}
+    return document(
+        runs,
+        tuple(checks),
+        Scale.PAPER,
+        Outcome.OUTSIDE,
+        claim="sec5_gamma_distribution",
+        title="The values of γ that ResNet-110 learns",
+        where="Section 5 with its Figure 4",
+        headline_check="batchnorm_gamma_mean",
+        reason="1 of 4 deciding checks failed; batchnorm_gamma_mean – the mean lies above 0.23.",
+        paper_values=(
+            paper_value("resnet-110-all-gamma-mean", "resnet-110", ALL, 0.27, **printed),
+            paper_value("resnet-110-batchnorm-gamma-mean", "resnet-110", BATCHNORM, 0.2, **printed),
+            paper_value(
+                "resnet-110-all-gamma-positive",
+                "resnet-110",
+                ALL,
+                None,
+                **printed | {"metric": Metric.GAMMA_POSITIVE, "unit": Unit.PERCENT, "low": 94.0, "high": 96.0},
+            ),
+            paper_value(
+                "resnet-110-all-sd",
+                "resnet-110",
+                ALL,
+                None,
+                **printed | {"metric": Metric.GAMMA_SD, "missing": "the number is lost in our copy of the text"},
+            ),
+        ),
+    )
+
+
+def monotone() -> VerdictDocument:
+    """Steps along depth and a pair of networks, each against its own region."""
+    runs = grid(("resnet-14", "resnet-32", "resnet-56", "wrn-14-0.25", "wrn-44-0.25"), 19.0, 3, 12, (BATCHNORM,))
+    keys = tuple(run.key for run in runs)
+    yes, still = PreviewVerdict.SUPPORTED, PreviewVerdict.INCONCLUSIVE
+    steps = (
+        part("resnet-32 to resnet-56", still, 1.1, 2.4, region=(-0.5, None), reason="does not clear −0.5", runs=keys),
+        part("resnet-14 to resnet-32", yes, 6.9, 2.1, region=(-0.5, None), runs=keys),
+        part("resnet-14 to resnet-56", yes, 8.0, 2.5, runs=keys),
+    )
+    pair = "wrn-44-0.25 BatchNorm + shortcuts + output layer against resnet-14 all parameters"
+    checks = (
+        check_of(steps, still, id="rises", kind="monotone", states="Accuracy rises from each depth to the next."),
+        check_of(
+            (part(pair, yes, 2.2, 0.4, runs=keys),),
+            yes,
+            id="slope",
+            kind="slope",
+            states="The gain grows with each doubling of BatchNorm parameters.",
+            unit="points per doubling",
+            margin=0.0,
+            decides=False,
+        ),
+    )
+    return document(runs, checks, Scale.REDUCED, Outcome.OPEN, paper_values=(), claim="sec4_depth_and_width")
+
+
+def imagenet() -> VerdictDocument:
+    """Many arms and starts on two families, with two metrics and two data sets; many parts."""
+    arms = (BATCHNORM, ALL, *(Arm.parse(f"random_{k}") for k in range(1, 17)), *map(Arm.parse, STARTED))
+    families = {"imagenet-resnet-18": 30.0, "imagenet-resnet-50": 36.0, "vgg-11": 60.0, "vgg-19": 64.0}
+    runs, parts = [], []
+    for name, base in families.items():
+        for place, arm in enumerate(arms):
+            for seed in range(2):
+                top1 = base - 1.5 * place + 0.8 * seed
+                values = {Metric.TEST_ACCURACY: top1}
+                if name.startswith("imagenet"):
+                    values[Metric.TOP5_ACCURACY] = min(100.0, top1 * 1.6)
+                runs.append(run_row(name, arm, seed, top1, 6, values=values))
+            keys = tuple(run.key for run in runs[-2:])
+            verdict = PaperVerdict.INCONCLUSIVE if place == 7 else PaperVerdict.CONFIRMED
+            parts.append(part(f"{name} {arm}", verdict, base - 1.5 * place, 3.0, region=(0.1, None), n=2, runs=keys))
+    check = check_of(
+        tuple(parts),
+        PaperVerdict.INCONCLUSIVE,
+        kind="above_chance",
+        states="Every arm ends above chance on every network.",
+        unit=Unit.PERCENT,
+    )
+    shown = {"metric": Metric.TOP5_ACCURACY, "n": 3}
+    return document(
+        runs,
+        (check,),
+        Scale.PAPER,
+        Outcome.OPEN,
+        paper_values=(
+            paper_value("imagenet-resnet-50-batchnorm", "imagenet-resnet-50", BATCHNORM, 55.0, **shown),
+            paper_value(
+                "imagenet-resnet-18-batchnorm", "imagenet-resnet-18", BATCHNORM, None, low=40.0, high=50.0, **shown
+            ),
+        ),
+    )
+
+
 SAMPLES = {
     "supported-digits": supported_digits,
     "confirmed-paper": confirmed_paper,
     "inconclusive-part": inconclusive_part,
     "not-assessed": assessed_nowhere,
+    "arithmetic": arithmetic,
+    "gamma": gamma,
+    "monotone": monotone,
+    "imagenet": imagenet,
 }

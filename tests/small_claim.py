@@ -19,11 +19,11 @@ import numpy as np
 from bnrepro.cost import DataShape
 from bnrepro.data import digits
 from bnrepro.identity import run_key
-from bnrepro.plan import Setting
+from bnrepro.plan import DataFacts, Setting
 from bnrepro.recipes import RECIPES
 from bnrepro.spec.arms import Arm
 from bnrepro.spec.networks import Family, Network
-from bnrepro.spec.recipe import Recipe
+from bnrepro.spec.recipe import DatasetName, Recipe
 from bnrepro.spec.run import DeviceKind, EpochRecord, RunRecord, RunSpec
 from bnrepro.spec.scale import Scale
 from bnrepro.store import Store
@@ -40,6 +40,7 @@ claim: {claim}
 networks:
   all:
     digits: {networks}
+not_run: {{paper: It is small., reduced: It is small., digits: It is small.}}
 looks: {{seeds: {looks}}}
 checks:
   - id: better
@@ -49,7 +50,7 @@ checks:
     networks: all
     better: {better}
     worse: {worse}
-    margin_points: {margin}
+    margin: {margin}
     why: Because.
 flags:
   - {flag}
@@ -58,10 +59,18 @@ flags:
 DIGITS = Setting(
     scale=Scale.DIGITS,
     device=DeviceKind.CPU,
-    data_digest=digits.DIGEST,
-    data_shape=DataShape(
-        train_images=digits.TRAIN_IMAGES, test_images=digits.TEST_IMAGES, side=digits.SIDE, channels=1
-    ),
+    data={
+        DatasetName.DIGITS: DataFacts(
+            digest=digits.DIGEST,
+            shape=DataShape(
+                train_images=digits.TRAIN_IMAGES,
+                test_images=digits.TEST_IMAGES,
+                side=digits.SIDE,
+                channels=1,
+                classes=digits.CLASSES,
+            ),
+        )
+    },
 )
 """What a session on digits and the CPU gives all its runs."""
 

@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "stats": set(),
     "data": {"errors", "spec"},
     "store": {"errors", "spec", "files"},
-    "train": {"errors", "spec", "identity", "data"},
+    "train": {"errors", "spec", "identity", "data", "signals"},
     "execute": {"errors", "spec", "identity", "store", "signals"},
     "device": {"errors", "spec"},
     "cost": {"errors", "spec"},
@@ -31,13 +31,27 @@ MAY_IMPORT = {
     "measure": {"errors", "spec"},
     "checks": {"errors", "spec", "recipes", "stats", "measure", "wording"},
     "verdict": {"errors", "spec", "recipes", "measure", "checks"},
-    "suite": {"errors", "spec", "recipes", "identity", "store", "plan", "execute", "measure", "verdict", "wording"},
-    "publish": {"errors", "spec", "recipes", "data", "files", "plan", "suite"},
+    "question": {"errors", "spec", "recipes", "plan", "measure", "wording"},
+    "budget": {"errors", "spec", "cost", "plan", "checks", "question"},
+    "suite": {
+        "errors",
+        "spec",
+        "recipes",
+        "identity",
+        "store",
+        "plan",
+        "execute",
+        "measure",
+        "question",
+        "verdict",
+    },
+    "publish": {"errors", "spec", "recipes", "data", "files", "plan", "measure", "question", "suite"},
+    "small_resnets": {"errors", "spec"},
     "report": {"errors", "spec", "files"},
 }
 """Each room and the rooms whose names it may know. What is not listed here joins the others: the command line."""
 
-TOP = {"cli", "session", "terminal", "progress", "doctor", "__main__", "__init__"}
+TOP = {"cli", "session", "terminal", "plan_text", "verdict_text", "progress", "doctor", "__main__", "__init__"}
 
 
 def room_of(module: str) -> str:

@@ -170,7 +170,9 @@ def test_control_c_while_it_starts_ends_it_without_a_traceback(world: World, sec
     time.sleep(seconds)
     os.killpg(process.pid, signal.SIGINT)
     told, _ = process.communicate(timeout=60)
-    assert process.returncode == 130, told
+    # A KeyboardInterrupt within exec(), as dataclasses use while they are imported, ends CPython by the signal itself,
+    # which a shell shows as 130 too.
+    assert process.returncode in {130, -signal.SIGINT}, told
     assert "Traceback" not in told
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bnrepro.cost import CostModel, DataShape, trainable_parameters
+from bnrepro.cost import PUBLISHED_SHAPES, CostModel, trainable_parameters
 from bnrepro.identity import run_key
 from bnrepro.recipes import RECIPES
 from bnrepro.spec.arms import Arm
@@ -12,8 +12,6 @@ from bnrepro.spec.networks import Family, Network
 from bnrepro.spec.run import DeviceKind, RunRecord, RunSpec
 from bnrepro.spec.scale import Scale
 
-CIFAR10 = DataShape(train_images=50_000, test_images=10_000, side=32, channels=3)
-DIGITS = DataShape(train_images=1_437, test_images=360, side=8, channels=1)
 ARMS = ["all", "all_but_affine", "batchnorm", "output", "shortcut_output", "random_2", "random_2_scattered"]
 
 
@@ -49,14 +47,18 @@ def record(spec: RunSpec, seconds: float) -> RunRecord:
     )
 
 
-def assumed(shape: DataShape = CIFAR10) -> CostModel:
-    return CostModel(shape=shape, measured={})
+def assumed() -> CostModel:
+    return CostModel(shapes=PUBLISHED_SHAPES)
+
+
+def fitted(records: list[RunRecord]) -> CostModel:
+    return CostModel.fitted(PUBLISHED_SHAPES, [run()], records)
 
 
 @pytest.mark.parametrize("scale", Scale)
 @pytest.mark.parametrize("arm", ARMS)
 def test_an_estimate_is_positive_in_time_and_on_disk(arm: str, scale: Scale) -> None:
-    model = assumed(DIGITS if scale is Scale.DIGITS else CIFAR10)
+    model = assumed()
     assert model.seconds(run(arm=arm, scale=scale)) > 0
     assert model.disk_bytes(run(arm=arm, scale=scale)) > 0
     assert model.measured_from == 0
@@ -77,39 +79,39 @@ def test_time_grows_in_proportion_to_the_epochs() -> None:
 
 def test_a_pair_that_was_measured_takes_the_mean_of_its_runs() -> None:
     records = [record(run(seed=seed), seconds) for seed, seconds in enumerate([100.0, 140.0])]
-    model = CostModel.fitted(CIFAR10, run(), records)
+    model = fitted(records)
     assert model.seconds(run(seed=9)) == 120.0
     assert model.measured_from == 2
 
 
 def test_measured_runs_scale_the_estimate_of_pairs_without_any() -> None:
     slow = assumed().seconds(run()) * 7
-    model = CostModel.fitted(CIFAR10, run(), [record(run(), slow)])
+    model = fitted([record(run(), slow)])
     assert model.seconds(run("resnet-32", "all")) == pytest.approx(7 * assumed().seconds(run("resnet-32", "all")))
 
 
 def test_one_run_on_a_busy_machine_does_not_spoil_the_estimate() -> None:
     usual = assumed().seconds(run())
     records = [record(run(seed=seed), usual * factor) for seed, factor in enumerate([2.0, 2.0, 50.0])]
-    assert CostModel.fitted(CIFAR10, run(), records).correction == pytest.approx(2.0)
+    assert fitted(records).corrections == {run().recipe: pytest.approx(2.0)}
 
 
 def test_runs_of_another_recipe_or_kind_of_device_measure_nothing() -> None:
     elsewhere = run().model_copy(update={"device": DeviceKind.CUDA})
     records = [record(run(scale=Scale.PAPER), 1e6), record(elsewhere, 1e6)]
-    model = CostModel.fitted(CIFAR10, run(), records)
+    model = fitted(records)
     assert model == assumed()
 
 
 def test_a_run_that_diverged_and_ended_early_measures_nothing() -> None:
     early = record(run(), 0.1).model_copy(update={"status": "diverged", "divergence": "the loss stopped"})
-    assert CostModel.fitted(CIFAR10, run(), [early]) == assumed()
+    assert fitted([early]) == assumed()
 
 
 def test_wall_time_packs_the_runs_longest_first() -> None:
     specs = [run(f"resnet-{depth}") for depth in (14, 20, 26, 32, 38)]
     seconds = [1.0, 2.0, 3.0, 4.0, 5.0]
-    model = CostModel.fitted(CIFAR10, run(), [record(*pair) for pair in zip(specs, seconds, strict=True)])
+    model = fitted([record(*pair) for pair in zip(specs, seconds, strict=True)])
     assert model.wall_seconds(specs, 1) == 15.0
     assert model.wall_seconds(specs, 2) == 8.0  # 5 + 2 + 1 and 4 + 3
     assert model.wall_seconds(specs, 5) == model.wall_seconds(specs, 9) == 5.0
@@ -146,3 +148,10 @@ def test_the_disk_holds_what_was_learned_and_running_statistics_never_the_frozen
 )
 def test_an_arm_learns_this_many_values_on_resnet_14(arm: str, learned: int) -> None:
     assert trainable_parameters(Network.parse("resnet-14"), Arm.parse(arm), 3) == learned
+
+
+def test_operations_count_forward_and_gradients_and_evaluation() -> None:
+    forward = Network.parse("resnet-14").multiply_adds(32, 3)
+    expected = 2 * 8 * (50_000 * 2 + 10_000) * forward
+    assert assumed().flops(run()) == expected
+    assert assumed().flops(run(arm="all")) == 2 * 8 * (50_000 * 3 + 10_000) * forward

@@ -1,4 +1,4 @@
-"""The pool: every run once, whatever becomes of its workers. The trainers are fakes."""
+"""The pool: every run once, whatever becomes of its workers. Trainers and probers are fakes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from bnrepro.errors import DataError, StoreFull
 from bnrepro.execute.events import Advanced, Event, Failed, Finished, Noted, Retried, Started, Waiting
 from bnrepro.execute.pool import LocalPool
 from bnrepro.identity import run_key
-from bnrepro.spec.trainer import Trainer
+from bnrepro.spec.probe import Probe
+from bnrepro.spec.recipe import DatasetName
+from bnrepro.spec.trainer import Prober, Trainer
 from bnrepro.store import Store
 from tests import fake_trainer
-from tests.fake_trainer import starts, worker_ids
+from tests.fake_trainer import probed, starts, worker_ids
 from tests.small_claim import REPOSITORY, a_run, environment, made_up
 
 
@@ -36,8 +38,10 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def pool(store: Store, trainer: Trainer, data: Path, *, jobs: int = 2) -> LocalPool:
-    return LocalPool(store, trainer, data=data, jobs=jobs, preload=["tests.fake_trainer"])
+def pool(
+    store: Store, trainer: Trainer, data: Path, *, jobs: int = 2, prober: Prober | None = fake_trainer.measures
+) -> LocalPool:
+    return LocalPool(store, trainer, prober, data={DatasetName.DIGITS: data}, jobs=jobs, preload=["tests.fake_trainer"])
 
 
 def trained(store: Store, trainer: Trainer, data: Path, *, seeds: int = 4, jobs: int = 2) -> list[Event]:
@@ -180,9 +184,9 @@ def test_a_worker_that_is_asked_to_stop_by_someone_else_is_started_again(store: 
     assert record.resumed == 1
 
 
-def fake_program(name: str, store: Store, data: Path, *, jobs: int, seeds: int) -> subprocess.Popen[str]:
+def fake_program(name: str, store: Store, data: Path, *more: str, jobs: int, seeds: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.fake_trainer", name, str(store.root), str(data), str(jobs), str(seeds)],
+        [sys.executable, "-m", "tests.fake_trainer", name, str(store.root), str(data), str(jobs), str(seeds), *more],
         stdout=subprocess.PIPE,
         text=True,
         cwd=REPOSITORY,
@@ -195,7 +199,7 @@ def test_two_pools_on_one_store_train_each_run_once_and_both_end(store: Store, d
     told = [json.loads(program.communicate(timeout=60)[0]) for program in programs]
     assert [program.returncode for program in programs] == [0, 0]
     assert sorted(starts(data)) == [0, 1, 2, 3, 4, 5]
-    finished = [[was_trained for kind, was_trained in events if kind == "Finished"] for events in told]
+    finished = [[was_trained for kind, was_trained, _ in events if kind == "Finished"] for events in told]
     assert [len(ends) for ends in finished] == [6, 6], "each has a result for every run"
     assert sum(map(sum, finished)) == 6, "and each run was trained by one of them"
 
@@ -258,3 +262,153 @@ def test_damage_that_a_worker_finds_is_told(store: Store, data: Path) -> None:
 def test_the_pool_itself_needs_no_torch() -> None:
     code = "import sys, bnrepro.execute.pool, tests.fake_trainer; raise SystemExit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=REPOSITORY, env=environment())
+
+
+TWO = (Probe.AFFINE, Probe.CLAMPING)
+
+
+def measured(
+    store: Store,
+    data: Path,
+    wanted: dict[int, tuple[Probe, ...]],
+    *,
+    trainer: Trainer = fake_trainer.at_once,
+    prober: Prober = fake_trainer.measures,
+) -> list[Event]:
+    """A pool's events for these probes on the runs of these seeds."""
+    specs = {seed: a_run(seed) for seed in wanted}
+    probes = {run_key(specs[seed]): some for seed, some in wanted.items()}
+    return list(pool(store, trainer, data, prober=prober).run(list(specs.values()), probes))
+
+
+def work_done(events: list[Event]) -> dict[int, tuple[bool, tuple[Probe, ...]]]:
+    """Of each finished run: whether it was trained, and what was measured on it."""
+    return {event.spec.seed: (event.trained, event.measured) for event in events if isinstance(event, Finished)}
+
+
+def test_a_run_is_trained_and_then_measured_as_it_is_stored(store: Store, data: Path) -> None:
+    events = measured(store, data, {0: TWO, 1: (), 2: tuple(Probe)})
+    assert work_done(events) == {0: (True, TWO), 1: (True, ()), 2: (True, tuple(Probe))}
+    assert sorted(starts(data)) == [0, 1, 2]
+    for probe in Probe:
+        found = store.measured(run_key(a_run(2)), probe)
+        assert found is not None
+        for name, array in fake_trainer.value(probe, 2).arrays().items():
+            assert found.arrays()[name].tobytes() == array.tobytes()
+        assert store.measured(run_key(a_run(1)), probe) is None
+    assert store.measured(run_key(a_run(0)), Probe.ACTIVITY) is None
+
+
+def test_a_new_measurement_of_a_stored_run_trains_nothing(store: Store, data: Path) -> None:
+    store.save(*fake_trainer.result(a_run(3)))
+    assert work_done(measured(store, data, {3: TWO})) == {3: (False, TWO)}
+    assert work_done(measured(store, data, {3: tuple(Probe)})) == {3: (False, (Probe.ACTIVITY, Probe.CORRECTNESS))}
+    assert starts(data) == []
+
+
+def test_what_is_measured_already_is_not_measured_again(store: Store, data: Path) -> None:
+    measured(store, data, {0: TWO})
+    assert work_done(measured(store, data, {0: TWO})) == {0: (False, ())}
+    assert probed(data) == [(0, Probe.AFFINE), (0, Probe.CLAMPING)]
+
+
+def test_a_damaged_measurement_is_told_and_measured_again_without_training(store: Store, data: Path) -> None:
+    measured(store, data, {0: TWO})
+    path = store.folder(run_key(a_run(0))) / "clamping-v1.measured"
+    path.write_bytes(path.read_bytes()[:-1])
+    events = measured(store, data, {0: TWO})
+    assert work_done(events) == {0: (False, (Probe.CLAMPING,))}
+    assert any("it will be measured again" in event.text for event in events if isinstance(event, Noted))
+    assert starts(data) == [0]
+
+
+def test_a_run_that_diverged_is_never_measured(store: Store, data: Path) -> None:
+    spec = a_run(0)
+    store.save(made_up(spec, 10.0, status="diverged", divergence="the loss"), fake_trainer.result(spec)[1])
+    assert work_done(measured(store, data, {0: TWO})) == {0: (False, ())}
+    assert probed(data) == []
+
+
+def test_a_probe_that_raises_fails_the_run_and_what_was_done_before_stays(store: Store, data: Path) -> None:
+    events = measured(store, data, {0: tuple(Probe), 1: tuple(Probe)}, prober=fake_trainer.cannot_count)
+    assert [(event.spec.seed, event.error) for event in events if isinstance(event, Failed)] == [
+        (0, "a unit was never seen")
+    ]
+    assert work_done(events) == {1: (True, tuple(Probe))}
+    key = run_key(a_run(0))
+    assert store.find(key) is not None
+    assert [probe for probe in Probe if store.measured(key, probe) is not None] == list(TWO)
+    assert work_done(measured(store, data, {0: tuple(Probe)})) == {0: (False, (Probe.ACTIVITY, Probe.CORRECTNESS))}
+    assert sorted(starts(data)) == [0, 1]
+
+
+def test_a_worker_that_dies_while_it_measures_is_tried_again_and_loses_nothing(store: Store, data: Path) -> None:
+    events = measured(store, data, {0: TWO}, prober=fake_trainer.dies_once_at_clamping)
+    assert [event.error for event in events if isinstance(event, Retried)] == ["its process was killed by signal 9"]
+    assert work_done(events) == {0: (False, (Probe.CLAMPING,))}
+    assert starts(data) == [0]
+    assert probed(data) == [(0, Probe.AFFINE), (0, Probe.CLAMPING), (0, Probe.CLAMPING)]
+
+
+def test_a_worker_that_is_asked_to_stop_keeps_what_it_has_measured(store: Store, data: Path) -> None:
+    store.save(*fake_trainer.result(a_run(0)))
+    key = run_key(a_run(0))
+    events = pool(store, fake_trainer.at_once, data, prober=fake_trainer.measures_slowly).run(
+        [a_run(0)], {key: tuple(Probe)}
+    )
+    assert isinstance(next(events), Started)
+    wait_until(lambda: len(probed(data)) == 1)
+    events.close()
+    assert probed(data) == [(0, Probe.AFFINE)]
+    assert store.measured(key, Probe.AFFINE) is not None
+    with store.lock(key) as free:
+        assert free
+
+
+def test_two_pools_on_one_store_measure_each_probe_once_and_both_end(store: Store, data: Path) -> None:
+    wanted = ("measures_slowly", *TWO)
+    programs = [fake_program("some_time", store, data, *wanted, jobs=2, seeds=3) for _ in range(2)]
+    told = [json.loads(program.communicate(timeout=60)[0]) for program in programs]
+    assert [program.returncode for program in programs] == [0, 0]
+    assert sorted(starts(data)) == [0, 1, 2]
+    assert sorted(probed(data)) == sorted((seed, probe) for seed in range(3) for probe in TWO)
+    assert [sum(kind == "Finished" for kind, *_ in events) for events in told] == [3, 3]
+    assert sum(len(some) for events in told for _, _, some in events) == 6, "each was measured by one of them"
+
+
+def test_a_pool_waits_for_a_run_that_another_process_has_trained_and_still_measures(store: Store, data: Path) -> None:
+    other, key = Store(store.root), run_key(a_run(0))
+    other.save(*fake_trainer.result(a_run(0)))
+    specs, probes = [a_run(0), a_run(1)], {key: TWO}
+    events: list[Event] = []
+    with other.lock(key) as held:
+        assert held
+        for event in pool(store, fake_trainer.at_once, data).run(specs, probes):
+            events.append(event)
+            if isinstance(event, Finished) and event.spec.seed == 1:
+                for probe in TWO:
+                    other.save_measured(key, probe, fake_trainer.value(probe, 0))
+    assert of_kind(events, Waiting) == [0]
+    assert work_done(events) == {0: (False, ()), 1: (True, ())}
+    assert probed(data) == []
+
+
+def test_a_run_that_another_process_trained_without_measuring_is_measured_here(store: Store, data: Path) -> None:
+    other, key = Store(store.root), run_key(a_run(0))
+    events: list[Event] = []
+    lock = other.lock(key)
+    assert lock.__enter__()
+    for event in pool(store, fake_trainer.at_once, data).run([a_run(0)], {key: TWO}):
+        events.append(event)
+        if isinstance(event, Waiting):
+            other.save(*fake_trainer.result(a_run(0)))
+            lock.__exit__(None, None, None)
+    assert work_done(events) == {0: (False, TWO)}
+    assert starts(data) == []
+
+
+def test_a_pool_without_a_prober_refuses_to_measure_before_it_starts_anything(store: Store, data: Path) -> None:
+    events = pool(store, fake_trainer.at_once, data, prober=None).run([a_run(0)], {run_key(a_run(0)): TWO})
+    with pytest.raises(ValueError, match="without a prober"):
+        next(events)
+    assert starts(data) == []

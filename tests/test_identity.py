@@ -13,7 +13,7 @@ from bnrepro.identity import KEY_DIGITS, differences, identity_of, run_key
 from bnrepro.recipes import RECIPES
 from bnrepro.spec.arms import AffineInit, Arm
 from bnrepro.spec.networks import Family, Network
-from bnrepro.spec.recipe import Recipe
+from bnrepro.spec.recipe import Recipe, ResizedCrop
 from bnrepro.spec.run import DeviceKind, Part, RunSpec
 from bnrepro.spec.scale import Scale
 
@@ -35,6 +35,8 @@ Fields = TypeVar("Fields", RunSpec, Recipe)
 
 def another(value: object) -> object:
     """A value of the same type that is not this one."""
+    if value is None:
+        return ResizedCrop()
     if isinstance(value, bool):
         return not value
     if isinstance(value, Enum):
@@ -70,14 +72,14 @@ def test_every_field_of_a_run_is_declared_identity_or_runtime(name: str) -> None
     assert len(declared) == 1, f"say whether {name} changes the result (IDENTITY) or only the running (RUNTIME)"
 
 
-def test_nothing_but_checkpoints_is_runtime() -> None:
-    assert RUNTIME == ["checkpoint_seconds"]
+def test_only_checkpoints_and_the_sharing_of_work_are_runtime() -> None:
+    assert RUNTIME == ["checkpoint_seconds", "processes", "decoders"]
     assert set(identity_of(SPEC)) == set(IDENTITY)
 
 
 def test_the_key_of_a_run_is_what_it_was_when_this_was_written() -> None:
     # A key that moves orphans every stored run: change it only together with RECIPE_VERSION.
-    assert run_key(SPEC) == "1dca6a557c837039f53de0931eb9c4a0"
+    assert run_key(SPEC) == "a6c1e54da8457ac5282f6a093800e7c9"
     assert len(run_key(SPEC)) == KEY_DIGITS
 
 
@@ -121,6 +123,17 @@ def test_differences_name_each_field_with_its_old_and_new_value() -> None:
     assert set(differences(spec, SPEC)) == {"peak_lr 0.1 → 0.2", "arm batchnorm → all"}
     assert set(differences(SPEC, spec)) == {"peak_lr 0.2 → 0.1", "arm all → batchnorm"}
     assert differences(SPEC, SPEC) == ()
+
+
+def test_a_change_inside_the_crop_changes_the_key_and_shows_the_crop() -> None:
+    cropped, narrower = (
+        SPEC.model_copy(update={"recipe": SPEC.recipe.model_copy(update={"resized_crop": crop})})
+        for crop in (ResizedCrop(), ResizedCrop(scale=(0.2, 1.0)))
+    )
+    assert len({run_key(SPEC), run_key(cropped), run_key(narrower)}) == 3
+    (line,) = differences(narrower, cropped)
+    assert line.startswith("resized_crop {")
+    assert "0.2" in line
 
 
 def test_no_field_of_the_recipe_has_the_name_of_a_field_of_the_run() -> None:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bnrepro.cost import DataShape
+from bnrepro.cost import PUBLISHED_SHAPES
 from bnrepro.data import digits
 from bnrepro.errors import TrainingError, UsageError
 from bnrepro.execute.events import Event, Failed, Finished
 from bnrepro.identity import run_key
-from bnrepro.plan import Plan, Setting, make_plan
+from bnrepro.plan import Need, Plan, Setting, make_plan
+from bnrepro.question import Question, ask, refuse_unknown
 from bnrepro.spec.arms import Arm, FrozenAffine
 from bnrepro.spec.claim import Claim
 from bnrepro.spec.load import LoadedClaim, References
 from bnrepro.spec.networks import Network
-from bnrepro.spec.recipe import Precision
+from bnrepro.spec.probe import Probe
+from bnrepro.spec.recipe import DatasetName, Precision
 from bnrepro.spec.run import DeviceKind, RunSpec
 from bnrepro.spec.scale import Scale
 from bnrepro.store import Store
-from bnrepro.suite import Question, Suite, ask
+from bnrepro.suite import Suite
 from tests.small_claim import DIGITS, RESNET_8, TENSORS, a_run, made_up
 from tests.worlds import NUMBERS, check, claim, number
 
@@ -61,7 +63,8 @@ class MadeUpPool:
         self.accuracy = accuracy
         self.asked: list[RunSpec] = []
 
-    def run(self, specs: Sequence[RunSpec]) -> Generator[Event, None, None]:
+    def run(self, specs: Sequence[RunSpec], probes: Mapping[str, tuple[Probe, ...]]) -> Generator[Event, None, None]:
+        assert not probes
         for spec in specs:
             self.asked.append(spec)
             value = self.accuracy(spec)
@@ -96,7 +99,7 @@ def test_the_claim_that_asks_for_more_seeds_gets_them(store: Store) -> None:
 
 def test_what_is_stored_is_counted_and_what_is_not_is_missing(store: Store) -> None:
     store.save(made_up(a_run(0), 50.0), TENSORS)
-    plan = make_plan([(RESNET_8, BATCHNORM, 3)], DIGITS, store)
+    plan = make_plan([Need(cell=(RESNET_8, BATCHNORM), seeds=3)], DIGITS, store)
     assert plan.cached == 1
     assert [spec.seed for spec in plan.missing] == [1, 2]
     assert {run.spec.seed: run.cached for run in plan.runs} == {0: True, 1: False, 2: False}
@@ -111,7 +114,7 @@ def test_an_empty_plan_costs_nothing(store: Store) -> None:
 
 def test_the_longest_trainings_come_first(store: Store) -> None:
     networks = [Network.parse(name) for name in ("resnet-8", "resnet-32", "resnet-14")]
-    plan = make_plan([(network, BATCHNORM, 1) for network in networks], DIGITS, store)
+    plan = make_plan([Need(cell=(network, BATCHNORM), seeds=1) for network in networks], DIGITS, store)
     assert [str(spec.network) for spec in plan.missing] == ["resnet-32", "resnet-14", "resnet-8"]
 
 
@@ -121,7 +124,7 @@ def test_a_run_that_resembles_a_stored_one_says_in_what_it_differs(store: Store)
     far = wanted.model_copy(update={"recipe": wanted.recipe.model_copy(update={"peak_lr": 0.3, "epochs": 99})})
     for spec in (stored, far):
         store.save(made_up(spec, 50.0), TENSORS)
-    (run,) = make_plan([(RESNET_8, BATCHNORM, 1)], DIGITS, store).runs
+    (run,) = make_plan([Need(cell=(RESNET_8, BATCHNORM), seeds=1)], DIGITS, store).runs
     assert run.reason == "the nearest stored run differs in peak_lr 0.2 → 0.1"
     assert not run.cached
 
@@ -139,7 +142,7 @@ def test_a_run_of_another_setting_is_another_run_and_that_is_said(
     store: Store, name: str, value: object, told: str
 ) -> None:
     store.save(made_up(a_run(0).model_copy(update={name: value}), 50.0), TENSORS)
-    (run,) = make_plan([(RESNET_8, BATCHNORM, 1)], DIGITS, store).runs
+    (run,) = make_plan([Need(cell=(RESNET_8, BATCHNORM), seeds=1)], DIGITS, store).runs
     assert not run.cached
     assert run.reason.startswith(f"the nearest stored run differs in {told}")
 
@@ -147,20 +150,20 @@ def test_a_run_of_another_setting_is_another_run_and_that_is_said(
 def test_a_run_of_another_precision_is_another_run(store: Store) -> None:
     store.save(made_up(a_run(0), 50.0), TENSORS)
     half = Setting(**{**vars(DIGITS), "precision": Precision.BFLOAT16})
-    (run,) = make_plan([(RESNET_8, BATCHNORM, 1)], half, store).runs
+    (run,) = make_plan([Need(cell=(RESNET_8, BATCHNORM), seeds=1)], half, store).runs
     assert run.reason == "the nearest stored run differs in precision float32 → bfloat16"
 
 
 def test_a_run_like_no_other_says_so(store: Store) -> None:
     store.save(made_up(a_run(0), 50.0), TENSORS)
-    (run,) = make_plan([(RESNET_14, BATCHNORM, 1)], DIGITS, store).runs
+    (run,) = make_plan([Need(cell=(RESNET_14, BATCHNORM), seeds=1)], DIGITS, store).runs
     assert run.reason == "the store has no run of their network, arm and seed"
 
 
 def test_how_often_checkpoints_are_written_does_not_change_a_run(store: Store) -> None:
     store.save(made_up(a_run(0), 50.0), TENSORS)
     often = Setting(**{**vars(DIGITS), "checkpoint_seconds": 0.1})
-    assert make_plan([(RESNET_8, BATCHNORM, 1)], often, store).cached == 1
+    assert make_plan([Need(cell=(RESNET_8, BATCHNORM), seeds=1)], often, store).cached == 1
 
 
 def test_a_check_that_cannot_be_assessed_at_this_scale_trains_nothing(store: Store) -> None:
@@ -255,7 +258,7 @@ def test_networks_can_be_chosen_from_the_claims_own_only() -> None:
     assert question.deviations == ("1 of its 2 networks, resnet-14",)
     assert asked(made, networks=(RESNET_14, RESNET_8)).deviations == ()
     with pytest.raises(UsageError, match=r"resnet-20.*; choose from resnet-8, resnet-14"):
-        asked(made, networks=(Network.parse("resnet-20"),))
+        refuse_unknown((Network.parse("resnet-20"),), [question])
 
 
 def test_another_number_of_seeds_is_one_look_and_rules_out_the_papers_words(store: Store) -> None:
@@ -270,6 +273,6 @@ def test_another_number_of_seeds_is_one_look_and_rules_out_the_papers_words(stor
 
 
 def test_the_settings_used_here_are_those_of_digits() -> None:
-    assert DIGITS.data_shape == DataShape(train_images=1201, test_images=596, side=8, channels=1)
+    assert DIGITS.shapes == {DatasetName.DIGITS: PUBLISHED_SHAPES[DatasetName.DIGITS]}
     assert a_run(0).data_digest == digits.DIGEST
     assert NUMBERS.get("s/gap").low == 17

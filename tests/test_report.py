@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,21 +11,20 @@ import pytest
 from pydantic import ValidationError
 
 from bnrepro.errors import DocumentError, StoreError
-from bnrepro.report import curves, load_document, render_html, svg, text, write_report
-from bnrepro.report.accuracy import accuracy_panels
-from bnrepro.report.arms import arm_styles
-from bnrepro.spec.arms import Arm
+from bnrepro.report import amounts, load_document, render_html, svg, text, write_report
+from bnrepro.report.parts import PartsView
+from bnrepro.spec.metrics import Unit
 from bnrepro.spec.results import VerdictDocument
 from bnrepro.spec.scale import PaperVerdict, Scale
+from tests.page_outline import Outline
+from tests.report_parts import BATCHNORM, RANDOM, check_of, run_key
 from tests.report_samples import (
-    ALL,
-    BATCHNORM,
-    RANDOM,
     SAMPLES,
+    arithmetic,
     confirmed_paper,
-    grid,
+    gamma,
+    imagenet,
     inconclusive_part,
-    run_key,
     supported_digits,
 )
 
@@ -34,46 +32,6 @@ SCRIPT = "<script>alert(1)</script>"
 BREAKOUT = '"><img src=x onerror=alert(1)>'
 TERMINAL = "\x1b[31m[red]\u202e"
 HOSTILE = f"{SCRIPT}{BREAKOUT}{TERMINAL}"
-VOID = {"meta", "link", "br", "img", "hr", "input"}
-
-
-class Outline(HTMLParser):
-    """Tags, ids, links and headings of a page, and whether every element is closed."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-        self.attributes: set[str] = set()
-        self.ids: list[str] = []
-        self.targets: set[str] = set()
-        self.headings: list[int] = []
-        self.open: list[str] = []
-        self.words: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        values = dict(attrs)
-        self.tags.add(tag)
-        self.attributes |= values.keys()
-        self.ids += [values["id"]] if "id" in values else []
-        self.targets |= {values["href"]} if "href" in values else set()
-        self.headings += [int(tag[1])] if re.fullmatch("h[1-6]", tag) else []
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.handle_starttag(tag, attrs)
-        self.open.pop()
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
 
 
 @pytest.fixture(scope="module", params=SAMPLES)
@@ -93,11 +51,13 @@ def hostile(value: object, key: str = "") -> object:
         "verdict",
         "status",
         "key",
+        "dataset",
+        "families",
     }
     if isinstance(value, dict):
         return {name: hostile(item, name) for name, item in value.items()}
     if isinstance(value, list):
-        if value and isinstance(value[0], str) and key in {"networks", "networks_declared", "runs"}:
+        if value and isinstance(value[0], str) and key in {"networks", "networks_declared", "runs", "families"}:
             return value
         return [hostile(item, key) for item in value]
     return HOSTILE if isinstance(value, str) and key not in kept else value
@@ -135,7 +95,7 @@ def test_the_headline_gives_estimate_interval_seeds_and_arms():
     document = supported_digits()
     check = document.checks[0]
     words = Outline(render_html(document)).text
-    shown = f"{check.estimate:+.2f} points 95 % interval {text.interval(check.interval, signed=True)}, n = 3 seeds"
+    shown = f"{check.estimate:+.2f} points 95 % interval {amounts.interval(check.interval, check.unit)}, n = 3 seeds"
     assert f"{shown} BatchNorm only against 2 random weights per channel" in words.replace("\u00a0", " ")
 
 
@@ -232,85 +192,59 @@ def test_a_hostile_key_cannot_leave_its_attribute():
     assert 'id="run-x--onclick--alert-1-"' in page
 
 
-def test_figures_name_themselves_and_use_no_other_file(sample):
-    page = render_html(sample)
-    for figure in re.findall(r"<svg(?![^>]*aria-hidden)[^>]*>", page):
-        assert 'role="img"' in figure
-        assert "aria-labelledby" in figure
+def test_an_arithmetic_table_lists_what_differs_and_folds_the_rest():
+    document = arithmetic()
+    parts = PartsView(document.checks[0])
+    assert {cell.name for cell in parts.shown} == {
+        "wrn-14-2 total",
+        "resnet-866 output share",
+        "imagenet-resnet-101 total",
+    }
+    assert (len(parts.folded), parts.folded_title) == (116, "The other 116 parts: 116 confirmed")
+    words = Outline(render_html(document)).text
+    for cell in document.checks[0].parts:
+        assert cell.reason in words
 
 
-def test_panels_split_by_depth_and_width_and_share_the_narrow_network():
-    depth, width = accuracy_panels(confirmed_paper())
-    assert list(depth.places.values()) == [14, 32, 56, 110, 218, 434, 866]
-    assert list(width.places.values()) == [1, 2, 4, 8, 16, 32]
+def test_arithmetic_speaks_of_no_seeds_runs_or_looks():
+    page = render_html(arithmetic())
+    words = Outline(page).text
+    assert "116 of 119 agree counted exactly, so no interval and no seeds" in words
+    assert "at paper scale — arithmetic on networks needs no data" in words
+    assert "Trainings none: arithmetic needs no run" in words
+    assert not re.search(r"n = 0|Level of the interval|Look \d|0 needed", words)
+    assert "<figure" not in page.replace('<figure class="headline">', "")
 
 
-def test_a_group_whose_runs_all_diverged_is_drawn_without_a_mean():
-    document = inconclusive_part()
-    lost = document.groups[0].model_copy(update={"n": 0, "mean": None, "sd": None})
-    page = render_html(document.model_copy(update={"groups": (lost, *document.groups[1:])}))
-    assert '<td class="num">0</td><td class="num">none</td><td class="num">none</td>' in page
+def test_a_single_count_is_shown_whole_with_its_thousands_apart():
+    document = arithmetic()
+    (check,) = document.checks
+    cell = next(cell for cell in check.parts if cell.name == "resnet-14 total")
+    alone = check_of((cell,), PaperVerdict.CONFIRMED, kind="count", unit=Unit.PARAMETERS, id="every_cell")
+    words = Outline(render_html(document.model_copy(update={"checks": (alone,)}))).text
+    assert "175,258 parameters counted exactly" in words
 
 
-def test_one_network_gives_one_panel():
-    (panel,) = accuracy_panels(inconclusive_part())
-    assert list(panel.places.values()) == [14]
+def test_a_check_that_is_not_assessed_gives_its_reason_in_the_summary_too():
+    words = Outline(render_html(SAMPLES["not-assessed"]())).text
+    assert words.count("ImageNet is not run at this scale") == 2
+    assert "worst case, published beside – not assessed ImageNet is not run at this scale" in words
 
 
-def test_no_runs_give_a_page_without_figures():
-    page = render_html(SAMPLES["not-assessed"]())
-    assert "<figure" not in page
-    assert "No run was trained or found in the store." in page
+def test_tables_of_runs_list_every_metric_of_the_claim():
+    document = gamma()
+    page = render_html(document)
+    for run in document.runs:
+        (row,) = re.findall(f'<tr id="run-{run.key}">.*?</tr>', page)
+        for metric, value in run.values.items():
+            assert f'<td class="num">{amounts.figure(value, metric.unit)}</td>' in row
 
 
-def test_the_papers_values_are_said_to_be_of_other_data_at_digits_scale():
-    assert "paper, CIFAR-10 (other data: not comparable)" in render_html(supported_digits())
-    assert "not comparable" not in render_html(confirmed_paper())
-
-
-def test_arms_differ_in_colour_in_shape_and_in_dash():
-    arms = (BATCHNORM, RANDOM, ALL)
-    styles = arm_styles(confirmed_paper(arms=arms)).values()
-    for aspect in ("css", "shape", "dash"):
-        assert len({getattr(style, aspect) for style in styles}) == len(arms)
-
-
-def test_an_arm_without_a_usual_look_takes_a_free_one():
-    document = supported_digits()
-    other = Arm.parse("random_8")
-    runs = tuple(run.model_copy(update={"arm": other}) if run.arm == RANDOM else run for run in document.runs)
-    styles = arm_styles(document.model_copy(update={"runs": runs, "groups": document.groups[:1]}))
-    assert styles[other].css != styles[BATCHNORM].css
-
-
-def test_thinning_keeps_the_ends_and_the_number():
-    thin = curves.thinned(range(1000), 10)
-    assert (thin[0], thin[-1], len(thin)) == (0, 999, 10)
-    assert curves.thinned(range(5), 10) == (0, 1, 2, 3, 4)
-
-
-def test_the_learning_rate_drops_are_found_in_the_curve():
-    (run,) = grid(("resnet-14",), 20.0, 1, 8, (BATCHNORM,))
-    assert curves.drops(run.curve) == (5, 7)
-
-
-@pytest.mark.parametrize(("low", "high"), [(0, 1), (-13.7, 42.1), (0.001, 0.0042), (-1e6, 1e6), (3, 3)])
-def test_ticks_lie_within_their_axis_and_are_few(low, high):
-    ticks = svg.round_ticks(low, high, 6)
-    assert 1 <= len(ticks) <= 6
-    assert all(low - 1e-9 <= tick <= high + 1e-9 for tick in ticks)
-
-
-def test_an_axis_of_one_value_puts_it_in_the_middle():
-    assert svg.Axis(low=14, high=14, start=0, stop=100, log=True)(14) == 50
-
-
-@pytest.mark.parametrize(
-    ("value", "signed", "shown"),
-    [(1.005, False, "1.00"), (-0.001, True, "0.00"), (-3.456, True, "−3.46"), (3.456, True, "+3.46")],
-)
-def test_figures_have_two_decimals_and_a_true_minus(value, signed, shown):
-    assert text.figure(value, signed=signed) == shown
+def test_each_data_set_is_given_with_its_own_recipe():
+    words = Outline(render_html(imagenet())).text
+    assert "Recipe on CIFAR-10 epochs 24" in words
+    assert "Recipe on ImageNet epochs 90" in words
+    assert "Networks trained on it ImageNet ResNets" in words
 
 
 @pytest.mark.parametrize(
@@ -398,9 +332,9 @@ def test_a_missing_file_and_a_folder_are_refused_in_words(tmp_path: Path):
 def test_a_run_that_a_check_names_and_nothing_trained_is_said():
     document = inconclusive_part()
     absent = run_key("resnet-14", RANDOM, 1)
-    part = document.checks[0].networks[0]
-    part = part.model_copy(update={"runs": (*part.runs, absent)})
-    check = document.checks[0].model_copy(update={"networks": (part,)})
+    first = document.checks[0].parts[0]
+    first = first.model_copy(update={"runs": (*first.runs, absent)})
+    check = document.checks[0].model_copy(update={"parts": (first,)})
     assert "no trained run" in render_html(document.model_copy(update={"checks": (check,)}))
 
 

@@ -67,7 +67,7 @@ def test_the_verdict_is_on_the_first_screen(browser, pages, screen, name):
     page.close()
 
 
-@pytest.mark.parametrize("name", ["supported-digits", "confirmed-paper", "inconclusive-part"])
+@pytest.mark.parametrize("name", ["supported-digits", "confirmed-paper", "inconclusive-part", "gamma", "monotone"])
 def test_the_estimate_and_its_interval_are_on_the_first_screen(browser, pages, screen, name):
     page = opened(browser, pages[name], screen)
     for part in (".number", ".headline svg"):
@@ -84,8 +84,16 @@ def test_nothing_scrolls_sideways(browser, pages, screen, name):
     page.close()
 
 
-def test_no_line_of_the_page_is_wider_than_a_narrow_phone(browser, pages):
-    page = opened(browser, pages["confirmed-paper"], (320, 640))
+def test_the_number_of_cells_that_agree_is_on_the_first_screen(browser, pages, screen):
+    page = opened(browser, pages["arithmetic"], screen)
+    box = page.locator(".number").bounding_box()
+    assert box["y"] + box["height"] <= screen[1]
+    page.close()
+
+
+@pytest.mark.parametrize("name", ["confirmed-paper", "arithmetic", "gamma", "monotone"])
+def test_no_line_of_the_page_is_wider_than_a_narrow_phone(browser, pages, name):
+    page = opened(browser, pages[name], (320, 640))
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     page.close()
 

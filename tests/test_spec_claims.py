@@ -24,6 +24,7 @@ from bnrepro.spec.load import (
     load_claims,
     load_references,
 )
+from bnrepro.spec.metrics import Metric
 from bnrepro.spec.scale import Scale
 from bnrepro.spec.schema import claim_schema, schema_text
 from bnrepro.spec.validation import validate
@@ -51,6 +52,7 @@ def small_claim(**changes: str) -> str:
         "networks": "{cifar: {digits: [resnet-14]}}",
         "looks": "{seeds: [2, 3]}",
         "checks": check(kind="containment", reference="sec/gap"),
+        "not_run": "{paper: p, reduced: r}",
     } | changes
     return "".join(f"{key}: {value}\n" for key, value in lines.items())
 
@@ -73,7 +75,7 @@ def check(**changes: object) -> str:
         "kind": "superiority",
         "better": "batchnorm",
         "worse": "random_2",
-        "margin_points": 2,
+        "margin": 2,
     } | changes
     lines = [f"{key}: {value}" for key, value in keys.items() if value is not None]
     return "\n  - " + "\n    ".join(lines)
@@ -122,7 +124,8 @@ def test_every_key_of_the_claim_file_is_in_the_schema_that_it_names() -> None:
     schema = claim_schema()
     known = set(schema["properties"]).union(*(part.get("properties", ()) for part in schema["$defs"].values()))
     named = set(load_claim(CLAIM).positions.keys)
-    written = {str(location[-1]) for location in named if location[0] != "networks" or len(location) == 1}
+    by_name = {"networks", "not_run"}  # below these, keys are names of groups and of scales
+    written = {str(location[-1]) for location in named if location[0] not in by_name or len(location) == 1}
     assert written <= known
     assert json.loads(schema_text()) == schema
 
@@ -179,8 +182,16 @@ def test_the_problems_of_all_files_are_said_at_once(folder: Path) -> None:
     assert str(caught.value).splitlines() == [
         "a.yaml:4:7: rows must have at least 1 item",
         "b.yaml:1:1: this is a directory, not a YAML file",
-        "c.yaml:19:1: unknown key 'titel' at the top of the file; did you mean 'title'?",
+        "c.yaml:20:1: unknown key 'titel' at the top of the file; did you mean 'title'?",
     ]
+
+
+KINDS = (
+    "above_chance, below_line, containment, count, equivalence, failure_rate, fixed_budget, growth, linearity, "
+    "matching, monotone, non_inferiority, proportion_in_range, range, sd_bound, slope, slope_ratio, superiority, "
+    "worst_case"
+)
+"""Every kind of check, as a message lists them."""
 
 
 @pytest.mark.parametrize(
@@ -189,7 +200,7 @@ def test_the_problems_of_all_files_are_said_at_once(folder: Path) -> None:
         ({"kind": "superority"}, "14:11: unknown kind 'superority' in checks, item 1; did you mean 'superiority'?"),
         (
             {"kind": None},
-            "9:5: missing key 'kind' in checks, item 1; choose from containment, range, superiority, worst_case",
+            f"9:5: missing key 'kind' in checks, item 1; choose from {KINDS}",
         ),
         ({"why": None}, "9:5: missing key 'why' in checks, item 1"),
         ({"better": "batchnrom"}, "15:13: unknown arm 'batchnrom'; did you mean 'batchnorm'?"),
@@ -197,15 +208,28 @@ def test_the_problems_of_all_files_are_said_at_once(folder: Path) -> None:
             {"worse": "random_0"},
             "16:12: k = 0 in 'random_0': random_K trains K entries a channel, K from 1 up",
         ),
-        ({"margin_points": -1}, "17:20: checks, item 1, margin_points must be at least 0, got -1"),
-        ({"margin_points": "'2'"}, "17:20: checks, item 1, margin_points must be a number, got the text '2'"),
-        ({"margin": 2}, "18:5: unknown key 'margin' in checks, item 1; did you mean 'margin_points'?"),
+        ({"margin": -1}, "17:13: checks, item 1, margin must be at least 0, got -1"),
+        ({"margin": "'2'"}, "17:13: checks, item 1, margin must be a number, got the text '2'"),
+        ({"margn": 2}, "18:5: unknown key 'margn' in checks, item 1; did you mean 'margin'?"),
         ({"networks": "cifra"}, "12:15: unknown group of networks 'cifra'; did you mean 'cifar'?"),
         (
             {"metric": "top_5"},
-            "18:13: unknown metric 'top_5' in checks, item 1; choose from test_accuracy, top5_accuracy",
+            f"18:13: unknown metric 'top_5' in checks, item 1; choose from {', '.join(Metric)}",
         ),
         ({"row": "C19"}, "4:7: rows are C18 but the checks decide C19"),
+        ({"worse_networks": "wide"}, "18:21: unknown group of networks 'wide'; choose from cifar"),
+        (
+            {"kind": "equivalence", "worse": None},
+            "9:5: give either 'arm', or both 'better' and 'worse'",
+        ),
+        (
+            {"kind": "equivalence", "better": None, "worse": None, "arm": "all", "worse_networks": "cifar"},
+            "17:21: 'worse_networks' goes with 'better' and 'worse'",
+        ),
+        (
+            {"kind": "count", "better": None, "worse": None, "margin": None, "quantities": "[total]"},
+            "9:5: give either 'reference' or 'table'",
+        ),
     ],
 )
 def test_a_wrong_check_is_said_at_its_place(folder: Path, changes: dict[str, object], expected: str) -> None:
@@ -262,6 +286,8 @@ def test_two_checks_of_one_name_are_refused(folder: Path) -> None:
 
 
 NUMBER = "{value: 18, unit: points, rounding: 1, n: 5, where: w, read_from: prose}"
+ONE_ARM: dict[str, object] = {"better": None, "worse": None, "arm": "all"}
+NO_ARM: dict[str, object] = {"better": None, "worse": None, "margin": None}
 RANGE = "{low: 17, high: 21, unit: points, rounding: 1, n: 5, where: w, read_from: prose}"
 
 
@@ -290,22 +316,87 @@ def test_a_missing_reference_is_said_at_its_place_with_the_next_step(claim: Load
 def test_containment_needs_a_range(claim: LoadedClaim) -> None:
     with pytest.raises(SpecError) as caught:
         check_references([claim], references(gap=NUMBER))
-    assert str(caught.value) == "tiny.yaml:18:16: sec/gap is a number; a containment check needs a range"
+    assert str(caught.value) == "tiny.yaml:18:16: sec/gap is one number; a containment check needs a range"
+
+
+def test_an_upper_bound_is_one_number(folder: Path) -> None:
+    checks = check(kind="worst_case", better=None, worse=None, arm="random_2", reference="sec/most")
+    Path("tiny.yaml").write_text(small_claim(checks=checks))
+    numbers = references(most=RANGE.replace("points", "percent"))
+    with pytest.raises(SpecError) as caught:
+        check_references([load_claim(Path("tiny.yaml"))], numbers)
+    assert str(caught.value) == "tiny.yaml:17:16: sec/most is a range; a worst_case check needs one number"
+
+
+@pytest.mark.parametrize("entry", [NUMBER, RANGE])
+def test_a_range_check_takes_a_number_and_a_range(folder: Path, entry: str) -> None:
+    Path("tiny.yaml").write_text(small_claim(checks=check(kind="range", margin=None, tolerance=2, reference="sec/gap")))
+    check_references([load_claim(Path("tiny.yaml"))], references(gap=entry))
 
 
 @pytest.mark.parametrize(
-    "keys",
+    ("keys", "unit", "needed"),
     [
-        {"kind": "range", "statistic": "family_maximum", "tolerance_points": 2, "margin_points": None},
-        {"kind": "worst_case"},
+        ({"kind": "range", "margin": None, "tolerance": 2}, "percent", "points"),
+        ({"kind": "range", "margin": None, "tolerance": 2, "metric": "gamma_sd"}, "points", "gamma"),
+        ({"kind": "range", "margin": None, "tolerance": 2, **ONE_ARM}, "points", "percent"),
+        ({"kind": "range", "margin": None, "tolerance": 2, **ONE_ARM, "metric": "gamma_mean"}, "ratio", "gamma"),
+        (
+            {"kind": "range", "margin": None, "tolerance": 2, **ONE_ARM, "metric": "clamped_change_0.01"},
+            "percent",
+            "points",
+        ),
+        ({"kind": "worst_case", **ONE_ARM}, "points", "percent"),
+        (
+            {"kind": "slope_ratio", **ONE_ARM, "margin": None, "tolerance": 1, "other_networks": "cifar"},
+            "points",
+            "ratio",
+        ),
+        ({"kind": "count", **NO_ARM, "quantities": "[total]"}, "ratio", "parameters"),
+        ({"kind": "count", **NO_ARM, "quantities": "[output_share]"}, "parameters", "percent"),
     ],
 )
-def test_range_and_worst_case_need_a_number(folder: Path, keys: dict[str, object]) -> None:
-    checks = check(**keys, better=None, worse=None, arm="random_2", reference="sec/gap")
-    Path("tiny.yaml").write_text(small_claim(checks=checks))
-    numbers = references(gap=RANGE)
-    with pytest.raises(SpecError, match=f"sec/gap is a range; a {keys['kind']} check needs a number"):
-        check_references([load_claim(Path("tiny.yaml"))], numbers)
+def test_a_number_in_another_unit_is_refused(folder: Path, keys: dict[str, object], unit: str, needed: str) -> None:
+    text = small_claim(checks=check(**keys, reference="sec/gap"), networks="{cifar: {paper: [resnet-14]}}")
+    Path("tiny.yaml").write_text(text.replace("paper: p", "digits: d"))
+    with pytest.raises(SpecError, match=f"sec/gap is in {unit}; this check needs {needed}$"):
+        check_references([load_claim(Path("tiny.yaml"))], references(gap=NUMBER.replace("points", unit)))
+
+
+def test_every_cell_of_a_table_must_be_there(folder: Path) -> None:
+    checks = check(kind="count", **NO_ARM, quantities="[total, output_share]", table="sec")
+    Path("tiny.yaml").write_text(small_claim(checks=checks, networks="{cifar: {paper: [resnet-14, resnet-20]}}"))
+    cells = {f"resnet-{depth}-total": NUMBER.replace("points", "parameters") for depth in (14, 20)}
+    with pytest.raises(SpecError) as caught:
+        check_references([load_claim(Path("tiny.yaml"))], references(**cells))
+    assert [line.partition(" (")[0] for line in str(caught.value).splitlines()] == [
+        f"tiny.yaml:16:12: sec/resnet-{depth}-output-share is not in numbers/" for depth in (14, 20)
+    ]
+
+
+def test_a_lost_number_fits_any_check_of_its_unit(claim: LoadedClaim) -> None:
+    check_references(
+        [claim], references(gap="{missing: lost, unit: points, rounding: 1, n: 5, where: w, read_from: prose}")
+    )
+
+
+def test_a_scale_that_is_not_run_is_explained(folder: Path) -> None:
+    assert problems_of(small_claim(not_run="{reduced: r}")) == [
+        "tiny.yaml:19:10: say why cifar is not run at scale paper"
+    ]
+
+
+def test_arithmetic_needs_no_word_on_scales(folder: Path) -> None:
+    checks = check(kind="growth", **NO_ARM, quantities="[shortcut]", grows="not at all")
+    Path("tiny.yaml").write_text(small_claim(checks=checks, not_run="{}"))
+    assert not load_claim(Path("tiny.yaml")).claim.trains
+
+
+def test_groups_that_are_compared_in_pairs_are_of_one_length(folder: Path) -> None:
+    networks = "{cifar: {digits: [resnet-14]}, wide: {digits: [wrn-14-2, wrn-14-4]}}"
+    assert problems_of(small_claim(networks=networks, checks=check(worse_networks="wide"))) == [
+        "tiny.yaml:18:21: cifar has 1 networks at scale digits and wide has 2"
+    ]
 
 
 def test_references_are_found_by_file_and_entry(folder: Path) -> None:
@@ -319,11 +410,16 @@ def test_references_are_found_by_file_and_entry(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
-        ("{value: 1, low: 1, high: 2, unit: u, rounding: 1, n: 1, where: w, read_from: prose}", "give either"),
-        ("{low: 3, high: 2, unit: u, rounding: 1, n: 1, where: w, read_from: prose}", "low 3.0 is above high 2.0"),
-        ("{value: 1, unit: u, rounding: 0, n: 1, where: w, read_from: prose}", "must be above 0, got 0"),
-        ("{value: 1, unit: u, rounding: 1, n: 0, where: w, read_from: prose}", "must be at least 1, got 0"),
-        ("{value: 1, unit: u, rounding: 1, n: 1, where: w, read_from: memory}", "unknown read_from 'memory'"),
+        ("{value: 1, low: 1, high: 2, unit: points, rounding: 1, n: 1, where: w, read_from: prose}", "give either"),
+        ("{low: 3, high: 2, unit: points, rounding: 1, n: 1, where: w, read_from: prose}", "low 3.0 is above high 2.0"),
+        ("{value: 1, unit: points, rounding: 0, n: 1, where: w, read_from: prose}", "must be above 0, got 0"),
+        ("{value: 1, unit: points, rounding: 1, n: 0, where: w, read_from: prose}", "must be at least 1, got 0"),
+        ("{value: 1, unit: points, rounding: 1, n: 1, where: w, read_from: memory}", "unknown read_from 'memory'"),
+        ("{value: 1, unit: miles, rounding: 1, n: 1, where: w, read_from: prose}", "unknown unit 'miles'"),
+        ("{unit: points, rounding: 1, n: 1, where: w, read_from: prose}", "say in 'missing' why there is none"),
+        ("{low: 1, missing: m, unit: points, rounding: 1, n: 1, where: w, read_from: prose}", "both 'low' and 'high'"),
+        ("{high: 2, missing: m, unit: points, rounding: 1, n: 1, where: w, read_from: prose}", "both 'low' and 'high'"),
+        ("{value: 1, high: 2, unit: points, rounding: 1, n: 1, where: w, read_from: prose}", "both 'low' and 'high'"),
     ],
 )
 def test_a_reference_that_is_not_one_number_or_range_is_refused(folder: Path, entry: str, expected: str) -> None:

@@ -6,12 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from bnrepro.errors import ReferenceMissing
 from bnrepro.measure import Measurements, Observation
 from bnrepro.spec.arms import Arm
-from bnrepro.spec.claim import Claim, Metric
-from bnrepro.spec.networks import Network
+from bnrepro.spec.claim import Claim
+from bnrepro.spec.metrics import Metric, Unit
+from bnrepro.spec.networks import Family, Network
+from bnrepro.spec.quantities import QuantityName
 from bnrepro.spec.references import HowRead, Reference
+from bnrepro.spec.results import CheckResult
 from bnrepro.spec.scale import Scale
 from bnrepro.verdict import Judgement, judge
 
@@ -33,17 +38,33 @@ class Numbers:
 
 
 def number(**changes: Any) -> Reference:
-    settings = {"unit": "percent", "rounding": 1.0, "n": 5, "where": "Section 4", "read_from": HowRead.PROSE} | changes
+    settings = {
+        "unit": Unit.PERCENT,
+        "rounding": 1.0,
+        "n": 5,
+        "where": "Section 4",
+        "read_from": HowRead.PROSE,
+    } | changes
     return Reference(**settings)
 
 
 NUMBERS = Numbers({"s/gap": number(low=17.0, high=21.0), "s/best": number(value=56.0), "s/most": number(value=4.0)})
+BELOW = Arm.parse("random_1")
 
 CHECKS: dict[str, dict[str, Any]] = {
-    "superiority": {"better": BETTER, "worse": WORSE, "margin_points": 10.0},
-    "containment": {"better": BETTER, "worse": WORSE, "margin_points": 2.0, "reference": "s/gap"},
-    "range": {"arm": WORSE, "statistic": "family_maximum", "reference": "s/best", "tolerance_points": 2.0},
-    "worst_case": {"arm": WORSE, "reference": "s/most", "margin_points": 0.5},
+    "superiority": {"better": BETTER, "worse": WORSE, "margin": 10.0},
+    "non_inferiority": {"better": BETTER, "worse": WORSE, "margin": 2.0},
+    "equivalence": {"better": BETTER, "worse": WORSE, "margin": 2.0},
+    "above_chance": {"arm": BETTER, "margin": 10.0},
+    "matching": {"target": BETTER, "at": WORSE, "below": BELOW, "margin": 2.0},
+    "sd_bound": {"arm": BETTER, "bound": 2.0},
+    "count": {"quantities": (QuantityName.TOTAL,), "table": "t"},
+    "growth": {"quantities": (QuantityName.OUTPUT_WEIGHTS,), "grows": "linearly"},
+    "failure_rate": {"better": BETTER, "worse": WORSE, "at_least_percent": 20.0},
+    "proportion_in_range": {"arm": BETTER, "margin": 2.0, "reference": "s/gap"},
+    "containment": {"better": BETTER, "worse": WORSE, "margin": 2.0, "reference": "s/gap"},
+    "range": {"arm": WORSE, "statistic": "family_maximum", "reference": "s/best", "tolerance": 2.0},
+    "worst_case": {"arm": WORSE, "reference": "s/most", "margin": 0.5},
 }
 
 
@@ -63,6 +84,7 @@ def claim(
             "rows": ("C18",),
             "claim": "Something.",
             "networks": {"cifar": dict.fromkeys(Scale, tuple(networks))} | groups,
+            "not_run": dict.fromkeys(Scale, "It is made up."),
             "looks": {"seeds": looks},
             "checks": checks,
         }
@@ -73,11 +95,12 @@ Values = Mapping[tuple[Network, Arm], Sequence[float | None]]
 """Points by seed; ``None`` is a run that is missing, NaN one that diverged."""
 
 
-def table(values: Values, *, scale: Scale = Scale.PAPER) -> Measurements:
+def table(values: Values, *, scale: Scale = Scale.PAPER, metric: Metric = Metric.TEST_ACCURACY) -> Measurements:
     return Measurements(
         scale=scale,
+        classes=dict.fromkeys(Family, 10),
         values={
-            Metric.TEST_ACCURACY: {
+            metric: {
                 (network, arm): {
                     seed: Observation(
                         key=f"{network}/{arm}/{seed}",
@@ -107,3 +130,26 @@ def judged(
     settings: dict[str, Any] = {"networks": networks, "whole_claim": True, "references": NUMBERS} | changes
     measurements = values if isinstance(values, Measurements) else table(values, scale=scale)
     return judge(asked, scale=scale, measurements=measurements, look=look or len(asked.looks.seeds), **settings)
+
+
+def result(
+    kind: str, values: Values | Measurements, *, networks: Sequence[Any] = FAMILY, **changes: Any
+) -> CheckResult:
+    """The one check of a whole claim, at one look of five seeds: 90 % intervals."""
+    references = changes.pop("references", NUMBERS)
+    asked = claim(check(kind, **changes), networks=networks, looks=(5,))
+    return judged(asked, values, references=references).checks[0]
+
+
+def around(centre: float, spread: float = 0.5, n: int = 5) -> list[float]:
+    return [float(value) for value in centre + spread * np.linspace(-1, 1, n)]
+
+
+def gaps(*points: float, spread: float = 0.5) -> Values:
+    """The better arm ahead by these points, one for each network of the family."""
+    pairs = zip(FAMILY, points, strict=False)
+    return {
+        key: sample
+        for network, gap in pairs
+        for key, sample in arms(around(60 + gap, spread), around(60, spread), [network]).items()
+    }

@@ -1,6 +1,6 @@
 """Kinds of check: each turns what was measured into a finding, told as a CheckResult.
 
-A new kind is a class in ``spec.claim``, a module here, and a line in ``KINDS``.
+A new kind is a class in ``spec.checks``, a module here, and a line in ``KINDS``.
 """
 
 from __future__ import annotations
@@ -10,12 +10,32 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bnrepro.checks import containment, range, superiority, worst_case  # noqa: A004 - the kind's own name
+from bnrepro.checks import (
+    above_chance,
+    below_line,
+    containment,
+    count,
+    equivalence,
+    failure_rate,
+    fixed_budget,
+    growth,
+    linearity,
+    matching,
+    monotone,
+    non_inferiority,
+    proportion_in_range,
+    range,  # noqa: A004 - the kind's own name
+    sd_bound,
+    slope,
+    slope_ratio,
+    superiority,
+    worst_case,
+)
 from bnrepro.checks.look import ERROR_A_SIDE, Finding, Look, References
 from bnrepro.checks.region import Region
-from bnrepro.measure import MEASURED
-from bnrepro.spec.claim import CheckSpec
-from bnrepro.spec.results import CheckResult, Interval, NetworkResult
+from bnrepro.checks.units import margin_unit
+from bnrepro.spec.checks import CheckSpec
+from bnrepro.spec.results import CheckResult, Interval, PartResult
 from bnrepro.spec.scale import Outcome, Scale, word_for
 from bnrepro.stats import ConfidenceInterval
 
@@ -34,9 +54,24 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "superiority": Kind(evaluate=superiority.evaluate, against_paper=False),
+    "non_inferiority": Kind(evaluate=non_inferiority.evaluate, against_paper=False),
+    "equivalence": Kind(evaluate=equivalence.evaluate, against_paper=False),
+    "above_chance": Kind(evaluate=above_chance.evaluate, against_paper=False),
+    "matching": Kind(evaluate=matching.evaluate, against_paper=False),
+    "sd_bound": Kind(evaluate=sd_bound.evaluate, against_paper=False),
     "containment": Kind(evaluate=containment.evaluate, against_paper=True),
+    "proportion_in_range": Kind(evaluate=proportion_in_range.evaluate, against_paper=True),
     "range": Kind(evaluate=range.evaluate, against_paper=True),
     "worst_case": Kind(evaluate=worst_case.evaluate, against_paper=True),
+    "monotone": Kind(evaluate=monotone.evaluate, against_paper=False),
+    "slope": Kind(evaluate=slope.evaluate, against_paper=False),
+    "slope_ratio": Kind(evaluate=slope_ratio.evaluate, against_paper=True),
+    "linearity": Kind(evaluate=linearity.evaluate, against_paper=False),
+    "below_line": Kind(evaluate=below_line.evaluate, against_paper=False),
+    "fixed_budget": Kind(evaluate=fixed_budget.evaluate, against_paper=False),
+    "count": Kind(evaluate=count.evaluate, against_paper=True),
+    "growth": Kind(evaluate=growth.evaluate, against_paper=False),
+    "failure_rate": Kind(evaluate=failure_rate.evaluate, against_paper=False),
 }
 """The evaluator of each ``kind`` in a claim file."""
 
@@ -48,8 +83,7 @@ def evaluate(check: CheckSpec, look: Look) -> CheckResult:
         ReferenceMissing: the check names a number that there is not, or of the wrong form.
     """
     obstacle = _obstacle(check, look)
-    finding = KINDS[check.kind].evaluate(check, look) if obstacle is None else _not_assessed(obstacle, look)
-    low, high = finding.region.low + finding.region.blur, finding.region.high - finding.region.blur
+    finding = KINDS[check.kind].evaluate(check, look) if obstacle is None else _not_assessed(check, obstacle, look)
     return CheckResult(
         id=check.id,
         row=check.row,
@@ -61,51 +95,64 @@ def evaluate(check: CheckSpec, look: Look) -> CheckResult:
         interval=_interval(finding.interval),
         level=finding.interval.level,
         n=finding.n,
-        margin=check.margin,
-        region=(_bound(low), _bound(high)),
+        margin=check.shown_margin,
+        region=_region(finding.region),
         unit=finding.unit,
         reason=finding.reason,
         why=check.why,
         look=look.number,
         looks=look.planned_seeds,
         diverged=finding.diverged,
-        networks=tuple(
-            NetworkResult(
-                network=part.network,
+        parts=tuple(
+            PartResult(
+                name=part.name,
                 verdict=word_for(part.outcome, look.scale, whole_claim=look.whole_claim),
                 estimate=part.estimate,
                 interval=_interval(part.interval),
+                region=_region(part.region),
                 n=part.n,
                 reason=part.reason,
                 runs=part.runs,
             )
-            for part in finding.networks
+            for part in finding.parts
         ),
-        runs=tuple(run for part in finding.networks for run in part.runs),
+        runs=tuple(dict.fromkeys(run for part in finding.parts for run in part.runs)),
     )
 
 
-def obstacle_at(check: CheckSpec, scale: Scale) -> str | None:
-    """Why no data could make the check assessable at a scale, or ``None``."""
+def obstacle_at(check: CheckSpec, scale: Scale, references: References) -> str | None:
+    """Why no data could make the check assessable at a scale, or ``None``.
+
+    Raises:
+        ReferenceMissing: the check names a number that there is not.
+    """
     if KINDS[check.kind].against_paper and scale is not Scale.PAPER:
         return f"only scale {Scale.PAPER} can be held against the paper's numbers, and this is scale {scale}"
-    if check.metric not in MEASURED:
-        return f"this version of bnrepro does not measure {check.metric.replace('_', ' ')}"
-    return None
+    lost = [reference.missing for name in check.references if (reference := references.get(name)).missing]
+    return f"nothing to hold it against: {lost[0]}" if lost else None
 
 
 def _obstacle(check: CheckSpec, look: Look) -> str | None:
     """Why the check cannot be evaluated at this look, or ``None``."""
-    return obstacle_at(check, look.scale) or (None if look.networks else look.unavailable)
+    return look.unavailable or obstacle_at(check, look.scale, look.references)
 
 
-def _not_assessed(reason: str, look: Look) -> Finding:
-    everything = ConfidenceInterval(low=-math.inf, high=math.inf, alpha=look.alpha)
-    return Finding(outcome=Outcome.NOT_ASSESSED, interval=everything, region=Region(), unit="points", reason=reason)
+def _not_assessed(check: CheckSpec, reason: str, look: Look) -> Finding:
+    return Finding(
+        outcome=Outcome.NOT_ASSESSED,
+        interval=look.whole_line,
+        region=Region(),
+        unit=margin_unit(check),
+        reason=reason,
+    )
 
 
 def _interval(interval: ConfidenceInterval) -> Interval:
     return (_bound(interval.low), _bound(interval.high))
+
+
+def _region(region: Region) -> Interval:
+    return (_bound(region.low + region.blur), _bound(region.high - region.blur))
 
 
 def _bound(value: float) -> float | None:

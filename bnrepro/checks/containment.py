@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bnrepro.checks.evidence import gather
 from bnrepro.checks.look import Finding, Look
 from bnrepro.checks.region import Region
-from bnrepro.checks.universal import every_network
-from bnrepro.spec.claim import ContainmentCheck
+from bnrepro.checks.units import difference_unit
+from bnrepro.checks.universal import every_part
+from bnrepro.spec.checks import ContainmentCheck
 from bnrepro.stats import welch
 
 
@@ -18,5 +20,5 @@ def evaluate(check: ContainmentCheck, look: Look) -> Finding:
         ReferenceMissing: the reference is absent or is not a range.
     """
     low, high = look.range_of(check.reference)
-    region = Region(low=low - check.margin_points, high=high + check.margin_points)
-    return every_network(check, look, estimator=welch, region=region, unit="points")
+    region = Region(low=low - check.margin, high=high + check.margin)
+    return every_part(gather(check, look, welch, region), look, unit=difference_unit(check))

@@ -1,38 +1,46 @@
-"""The measurements that one check reads on one network, and what they estimate."""
+"""The measurements that one part of a check reads, and what they estimate.
+
+A run that diverged has no accuracy that belongs with the others, yet leaving it out flatters the arm that fails. So
+everything is estimated twice, and an outcome stands only where both agree: over the runs that did not diverge, and
+over all runs with a diverged one at chance level. Where guessing says nothing about the metric, a diverged run leaves
+the second estimate unknown, and so the part open.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bnrepro.checks.look import Look
-from bnrepro.measure import CHANCE_POINTS, Sample
-from bnrepro.spec.claim import CheckSpec
-from bnrepro.spec.networks import Network
-from bnrepro.stats import MeanEstimate
+import numpy as np
+import numpy.typing as npt
 
-Estimator = Callable[..., MeanEstimate]
-"""Takes one sample for each arm of the check, in the check's order."""
+from bnrepro.checks.look import Look
+from bnrepro.checks.region import Region
+from bnrepro.measure import Sample
+from bnrepro.spec.checks import CheckSpec, Comparison, comparison_name
+from bnrepro.stats import UNKNOWN, Estimate
+
+FloatArray = npt.NDArray[np.float64]
+
+Estimator = Callable[..., Estimate]
+"""Takes one sample, shape (n,), for each cell of a comparison."""
+
+RowEstimator = Callable[[FloatArray], Estimate]
+"""Takes an array (seeds, cells)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """One network's samples, one for each arm, estimated twice where a run diverged.
+    """One part of a check: its samples, its region, and the two estimates."""
 
-    A run that diverged has no accuracy that belongs with the others, yet leaving it out flatters the arm that fails.
-    So both are computed, and an outcome stands only where they agree.
-    """
-
+    name: str
+    """As a report names it."""
     samples: tuple[Sample, ...]
-    estimate: MeanEstimate
+    region: Region
+    estimate: Estimate
     """Over the runs that did not diverge."""
-    counted: MeanEstimate
+    counted: Estimate
     """Over all runs, a diverged one at chance level; the same as ``estimate`` where none diverged."""
-
-    @property
-    def network(self) -> Network:
-        """The network of all samples."""
-        return self.samples[0].network
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -40,27 +48,65 @@ class Evidence:
         return tuple(run.key for sample in self.samples for run in sample.observations)
 
     @property
-    def diverged(self) -> int:
-        """Runs that diverged."""
-        return sum(run.diverged for sample in self.samples for run in sample.observations)
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """Runs that should be there and are not, by network, arm and seed."""
-        return tuple(f"{each.network} {each.arm} seed {seed}" for each in self.samples for seed in each.missing)
+    def missing(self) -> bool:
+        """Whether runs should be there and are not."""
+        return any(sample.missing for sample in self.samples)
 
 
-def gather(check: CheckSpec, look: Look, estimator: Estimator) -> tuple[Evidence, ...]:
-    """The evidence of every network of a look, in its order."""
-    return tuple(_evidence(check, look, network, estimator) for network in look.networks)
+def gather(check: CheckSpec, look: Look, estimator: Estimator, region: Region) -> tuple[Evidence, ...]:
+    """The evidence of every comparison of a check, each held against the same region."""
+    return tuple(
+        evidence_of(comparison_name(comparison), samples_of(check, look, comparison), estimator, region)
+        for comparison in look.comparisons
+    )
 
 
-def _evidence(check: CheckSpec, look: Look, network: Network, estimator: Estimator) -> Evidence:
-    table, metric = look.measurements, check.metric
-    samples = tuple(table.sample(metric, network, arm, seeds=look.seeds) for arm in check.arms)
-    estimate = estimator(*(sample.completed() for sample in samples))
-    if not any(run.diverged for sample in samples for run in sample.observations):
-        return Evidence(samples=samples, estimate=estimate, counted=estimate)
-    chance = CHANCE_POINTS[metric]
-    counted = estimator(*(sample.with_diverged_at(chance) for sample in samples))
-    return Evidence(samples=samples, estimate=estimate, counted=counted)
+def samples_of(check: CheckSpec, look: Look, comparison: Comparison) -> tuple[Sample, ...]:
+    """One sample for each cell."""
+    return tuple(look.measurements.sample(check.metric, cell, seeds=look.seeds) for cell in comparison)
+
+
+def evidence_of(name: str, samples: tuple[Sample, ...], estimator: Estimator, region: Region) -> Evidence:
+    """What samples estimate when each is taken for itself."""
+    estimate = counted = estimator(*(sample.completed() for sample in samples))
+    if any_diverged(samples):
+        values = [sample.with_diverged_at_chance() for sample in samples]
+        counted = UNKNOWN if any(each is None for each in values) else estimator(*values)
+    return Evidence(name=name, samples=samples, region=region, estimate=estimate, counted=counted)
+
+
+def evidence_by_seed(name: str, samples: tuple[Sample, ...], estimator: RowEstimator, region: Region) -> Evidence:
+    """What samples estimate when the runs of one seed belong together, such as a line through them.
+
+    A seed that lacks a cell is left out.
+    """
+    estimate = counted = estimator(by_seed(samples))
+    if any_diverged(samples):
+        known = all(sample.with_diverged_at_chance() is not None for sample in samples)
+        counted = estimator(by_seed(samples, diverged_at_chance=True)) if known else UNKNOWN
+    return Evidence(name=name, samples=samples, region=region, estimate=estimate, counted=counted)
+
+
+def by_seed(samples: Sequence[Sample], *, diverged_at_chance: bool = False) -> FloatArray:
+    """Values of the seeds that every sample has, shape (seeds, cells); a seed with a diverged run counts if asked."""
+    columns = [
+        {
+            each.seed: sample.chance if each.diverged else each.value
+            for each in sample.observations
+            if diverged_at_chance or not each.diverged
+        }
+        for sample in samples
+    ]
+    seeds = sorted(set.intersection(*(set(column) for column in columns))) if columns else []
+    rows = [[column[seed] for column in columns] for seed in seeds]
+    return np.array(rows, dtype=np.float64).reshape(len(seeds), len(samples))
+
+
+def any_diverged(samples: Sequence[Sample]) -> bool:
+    """Whether any run among the samples diverged."""
+    return any(run.diverged for sample in samples for run in sample.observations)
+
+
+def distinct(evidence: Sequence[Evidence]) -> tuple[Sample, ...]:
+    """The samples of several parts, each once: neighbouring parts may share some."""
+    return tuple({(sample.network, sample.arm): sample for each in evidence for sample in each.samples}.values())

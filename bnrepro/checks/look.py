@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
 from bnrepro.checks.region import Region
 from bnrepro.errors import ReferenceMissing
 from bnrepro.measure import Measurements
-from bnrepro.spec.networks import Network
+from bnrepro.spec.checks import Comparison, Groups
 from bnrepro.spec.references import Reference
 from bnrepro.spec.scale import Outcome, Scale
 from bnrepro.stats import ConfidenceInterval
@@ -26,13 +27,16 @@ class References(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """One look at the data: the first ``seeds`` seeds of every arm, on these networks."""
+    """One look at the data: the first ``seeds`` seeds of every cell of one check."""
 
     scale: Scale
     whole_claim: bool
-    networks: tuple[Network, ...]
+    groups: Groups
+    """The networks evaluated of each group that the check reads."""
+    comparisons: tuple[Comparison, ...]
+    """What the check compares on them; empty for arithmetic, and where nothing can be evaluated."""
     unavailable: str
-    """Why ``networks`` is empty, where it is."""
+    """Why the check cannot be evaluated, where it cannot."""
     measurements: Measurements
     references: References
     number: int
@@ -50,16 +54,38 @@ class Look:
         """Error of one side at this look: an equal share of the whole (Bonferroni), so that peeking costs nothing."""
         return ERROR_A_SIDE / len(self.planned_seeds)
 
+    @property
+    def whole_line(self) -> ConfidenceInterval:
+        """The interval of what nothing bounds."""
+        return ConfidenceInterval(low=-math.inf, high=math.inf, alpha=self.alpha)
+
+    def exactly(self, value: float) -> ConfidenceInterval:
+        """The interval of what arithmetic gives: the value itself, since nothing about it is random."""
+        return ConfidenceInterval(low=value, high=value, alpha=self.alpha)
+
     def number_of(self, reference_id: str) -> tuple[float, Reference]:
         """A reference that must be a single number.
 
         Raises:
-            ReferenceMissing: there is no such reference, or it is a range.
+            ReferenceMissing: there is no such reference, its number is lost, or it is a range.
         """
         reference = self.references.get(reference_id)
+        if reference.missing is not None:
+            raise ReferenceMissing(f"{reference_id} has no number: {reference.missing}")
         if reference.value is None:
             raise ReferenceMissing(f"{reference_id} is a range where one number is needed; give it a 'value'")
         return reference.value, reference
+
+    def ends_of(self, reference_id: str) -> tuple[float, float, Reference]:
+        """A reference of either form: its ends, which are one number twice where it is one.
+
+        Raises:
+            ReferenceMissing: there is no such reference.
+        """
+        reference = self.references.get(reference_id)
+        if reference.value is not None:
+            return reference.value, reference.value, reference
+        return *self.range_of(reference_id), reference
 
     def range_of(self, reference_id: str) -> tuple[float, float]:
         """A reference that must be a range: its ends.
@@ -74,16 +100,17 @@ class Look:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkFinding:
-    """One network's part in a finding; the fields are those of NetworkResult."""
+class PartFinding:
+    """One part of a finding: a network, a step, a cell of a table; the fields are those of PartResult."""
 
-    network: Network
+    name: str
     outcome: Outcome
     estimate: float | None
     interval: ConfidenceInterval
+    region: Region
     n: int
     reason: str
-    runs: tuple[str, ...]
+    runs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,4 +125,4 @@ class Finding:
     reason: str
     n: int = 0
     diverged: int = 0
-    networks: tuple[NetworkFinding, ...] = ()
+    parts: tuple[PartFinding, ...] = ()

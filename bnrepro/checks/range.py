@@ -1,14 +1,10 @@
-"""The best network of a family agrees with the number that the paper reports for the best.
+"""A mean, or a difference of means, agrees with a number that the paper reports.
 
-The interval of the maximum. Let mu_i be the true means of m networks and mu their largest. Each
-network has its own interval; together they bound mu by
+Either every network is held against the number, or the best of a family is.
 
-    lower = max_i lower_i, at error alpha / m each,    upper = max_i upper_i, at error alpha each.
-
-``lower`` exceeds mu only if some lower_i exceeds mu >= mu_i: at most m * alpha / m. ``upper`` falls
-below mu only if upper_j does for the network j whose mean is largest in truth: at most alpha, and no
-correction is due, since j is fixed before any data. Taking the interval of the network that came out
-best would bias both ends upwards: the best of m equal networks owes its place to luck.
+The largest mean is bounded by the intervals of all networks together (``rank_interval``). Taking the
+interval of the network that came out best would bias both ends upwards: the best of m equal networks
+owes its place to luck.
 
 Agreement with a reported number widens every interval by the paper's own n (Patil, Peng & Leek
 2016). With e the deviation, D the tolerance and u the printed rounding, it holds where the interval
@@ -23,69 +19,55 @@ from collections.abc import Sequence
 from functools import partial
 
 from bnrepro.checks import reasons
-from bnrepro.checks.evidence import Evidence, gather
-from bnrepro.checks.look import Finding, Look, NetworkFinding
+from bnrepro.checks.evidence import Evidence, distinct, gather
+from bnrepro.checks.look import Finding, Look, PartFinding
 from bnrepro.checks.region import Region
-from bnrepro.spec.claim import RangeCheck
+from bnrepro.checks.units import difference_unit, mean_unit
+from bnrepro.checks.universal import every_part
+from bnrepro.spec.checks import RangeCheck
 from bnrepro.spec.scale import Outcome
-from bnrepro.stats import ConfidenceInterval, MeanEstimate, prediction
+from bnrepro.stats import ConfidenceInterval, Estimate, prediction, rank_interval
 from bnrepro.wording import plural
 
 
 def evaluate(check: RangeCheck, look: Look) -> Finding:
-    """The largest mean over the networks in [reported - tolerance, reported + tolerance], rounding allowed for.
+    """Every mean, or the largest over the networks, within the tolerance of the reported number, rounding allowed for.
 
     Raises:
-        ReferenceMissing: the reference is absent or is a range.
+        ReferenceMissing: the reference is absent.
     """
-    reported, reference = look.number_of(check.reference)
-    region = Region(
-        low=reported - check.tolerance_points, high=reported + check.tolerance_points, blur=reference.rounding / 2
-    )
-    evidence = gather(check, look, partial(prediction, paper_n=reference.n))
-    interval = maximum_interval([each.estimate for each in evidence], look.alpha)
-    primary = _outcome(interval, region)
-    counted = _outcome(maximum_interval([each.counted for each in evidence], look.alpha), region)
+    low, high, reference = look.ends_of(check.reference)
+    region = Region(low=low - check.tolerance, high=high + check.tolerance, blur=reference.rounding / 2)
+    unit = difference_unit(check) if check.of_difference else mean_unit(check)
+    evidence = gather(check, look, partial(prediction, paper_n=reference.n), region)
+    if check.statistic == "each":
+        return every_part(evidence, look, unit=unit)
+    return _largest(evidence, look, region, unit, paper_n=reference.n)
+
+
+def _largest(evidence: Sequence[Evidence], look: Look, region: Region, unit: str, *, paper_n: int) -> Finding:
+    networks = len(evidence)
+    interval = rank_interval([each.estimate for each in evidence], rank=networks, alpha=look.alpha)
+    primary = region.outcome(interval)
+    counted = region.outcome(rank_interval([each.counted for each in evidence], rank=networks, alpha=look.alpha))
     lacking = any(each.missing for each in evidence)
     outcome = Outcome.OPEN if lacking or primary is not counted else primary
-    best = _best(evidence)
-    sentences = [_lead(best, len(evidence), interval, reference.n), _where(best.estimate, interval, region)]
+    best, samples = _best(evidence), distinct(evidence)
+    share = look.alpha / networks
+    sentences = [_lead(best, networks, interval, unit, paper_n), _where(best.estimate, interval, region)]
     if primary is Outcome.OPEN:
-        sentences.append(
-            reasons.more_seeds(
-                best.estimate,
-                region,
-                alpha=look.alpha / len(evidence),
-                alpha_outside=look.alpha / len(evidence),
-                other_mean=1 / reference.n,
-            )
-        )
+        sentences.append(reasons.more_seeds(best.estimate, region, alpha=share, alpha_outside=share))
     return Finding(
         outcome=outcome,
         estimate=best.estimate.value,
         interval=interval,
         region=region,
-        unit="percent",
-        reason="; ".join([*sentences, *reasons.failures(evidence, agrees=primary is counted)]),
+        unit=unit,
+        reason="; ".join([*sentences, *reasons.failures(samples, agrees=primary is counted)]),
         n=min(each.estimate.n for each in evidence),
-        diverged=sum(each.diverged for each in evidence),
-        networks=tuple(_part(each, look, outcome if each is best else Outcome.NOT_ASSESSED) for each in evidence),
+        diverged=sum(run.diverged for sample in samples for run in sample.observations),
+        parts=tuple(_part(each, look, outcome if each is best else Outcome.NOT_ASSESSED) for each in evidence),
     )
-
-
-def maximum_interval(estimates: Sequence[MeanEstimate], alpha: float) -> ConfidenceInterval:
-    """The interval of the largest true mean of m networks, with error ``alpha`` a side (see the module's docstring)."""
-    return ConfidenceInterval(
-        low=max(estimate.interval(alpha / len(estimates)).low for estimate in estimates),
-        high=max(estimate.interval(alpha).high for estimate in estimates),
-        alpha=alpha,
-    )
-
-
-def _outcome(interval: ConfidenceInterval, region: Region) -> Outcome:
-    if region.holds(interval):
-        return Outcome.INSIDE
-    return Outcome.OUTSIDE if region.excludes(interval) else Outcome.OPEN
 
 
 def _best(evidence: Sequence[Evidence]) -> Evidence:
@@ -93,26 +75,27 @@ def _best(evidence: Sequence[Evidence]) -> Evidence:
     return max(measured, key=lambda each: each.estimate.value or 0.0, default=evidence[0])
 
 
-def _lead(best: Evidence, networks: int, interval: ConfidenceInterval, paper_n: int) -> str:
-    told = reasons.quantity(best.estimate.value, interval, "percent")
+def _lead(best: Evidence, networks: int, interval: ConfidenceInterval, unit: str, paper_n: int) -> str:
+    told = reasons.quantity(best.estimate.value, interval, unit)
     if math.isfinite(interval.high):
         told += f", widened for the paper's {plural(paper_n, 'run')}"
-    return f"{best.network}: {told}" if networks == 1 else f"best of {networks} networks: {best.network}, {told}"
+    return f"{best.name}: {told}" if networks == 1 else f"best of {networks} networks: {best.name}, {told}"
 
 
-def _where(best: MeanEstimate, interval: ConfidenceInterval, region: Region) -> str:
-    if best.standard_error is None:
+def _where(best: Estimate, interval: ConfidenceInterval, region: Region) -> str:
+    if not math.isfinite(best.interval(interval.alpha).high):
         return reasons.relation(best, interval, region)
     return reasons.position(interval, region)
 
 
-def _part(evidence: Evidence, look: Look, outcome: Outcome) -> NetworkFinding:
+def _part(evidence: Evidence, look: Look, outcome: Outcome) -> PartFinding:
     best = outcome is not Outcome.NOT_ASSESSED
-    return NetworkFinding(
-        network=evidence.network,
+    return PartFinding(
+        name=evidence.name,
         outcome=outcome,
         estimate=evidence.estimate.value,
         interval=evidence.estimate.interval(look.alpha),
+        region=evidence.region,
         n=evidence.estimate.n,
         reason="the largest mean, which the check is about" if best else "not the largest mean",
         runs=evidence.runs,

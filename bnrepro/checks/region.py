@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from bnrepro.stats import ConfidenceInterval, MeanEstimate
+from bnrepro.spec.scale import Outcome
+from bnrepro.stats import ConfidenceInterval, Estimate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +20,7 @@ class Region:
     low: float = -math.inf
     high: float = math.inf
     blur: float = 0.0
-    """Half the printed rounding unit of the reference number, in points."""
+    """Half the printed rounding unit of the reference number, in the unit of the values."""
 
     def holds(self, interval: ConfidenceInterval) -> bool:
         """Whether the interval lies strictly inside; touching a bound leaves the question open."""
@@ -29,14 +30,20 @@ class Region:
         """Whether the interval is disjoint from the closed region."""
         return interval.high < self.low - self.blur or interval.low > self.high + self.blur
 
+    def outcome(self, interval: ConfidenceInterval) -> Outcome:
+        """What the interval of a single estimate says."""
+        if self.holds(interval):
+            return Outcome.INSIDE
+        return Outcome.OUTSIDE if self.excludes(interval) else Outcome.OPEN
+
     def slack(self, interval: ConfidenceInterval) -> float:
-        """Points by which the interval clears the nearer bound: negative where it reaches beyond, -inf if unbounded."""
+        """By how much the interval clears the nearer bound: negative where it reaches beyond, -inf if unbounded."""
         return min(
             math.inf if math.isinf(self.low) else interval.low - (self.low + self.blur),
             math.inf if math.isinf(self.high) else (self.high - self.blur) - interval.high,
         )
 
-    def p_outside(self, estimate: MeanEstimate) -> float:
+    def p_outside(self, estimate: Estimate) -> float:
         """One-sided p value against "the true value lies in the region".
 
         The nearer bound alone is tested at full level: a true value on it can be mistaken to be beyond the far bound
@@ -48,11 +55,11 @@ class Region:
         )
 
     def distance_inside(self, value: float) -> float:
-        """Points from ``value`` to the nearer bound that an interval must clear to hold; negative outside."""
+        """From ``value`` to the nearer bound that an interval must clear to hold; negative outside."""
         return min(value - (self.low + self.blur), (self.high - self.blur) - value)
 
     def distance_outside(self, value: float) -> float:
-        """Points from ``value`` back to the bound that an interval must clear to fail; negative inside."""
+        """From ``value`` back to the bound that an interval must clear to fail; negative inside."""
         return max((self.low - self.blur) - value, value - (self.high + self.blur))
 
     def __str__(self) -> str:

@@ -84,6 +84,11 @@ class ImageSet:
         """Number of classes."""
         return int(self.train_labels.max()) + 1
 
+    @property
+    def channels(self) -> int:
+        """Number of colour channels."""
+        return int(self.train_images.shape[1])
+
     def arrays(self) -> dict[str, Pixels | Labels]:
         """The four arrays by field name, in the order in which the digest takes them."""
         return {

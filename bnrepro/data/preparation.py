@@ -11,6 +11,8 @@ from filelock import FileLock
 from pydantic import ValidationError
 
 from bnrepro.data import digits
+from bnrepro.data.folder_images import FolderImages
+from bnrepro.data.image_folders import HOW_TO_GET_IMAGENET, ImageFolders
 from bnrepro.data.images import ImageSet
 from bnrepro.data.prepared import (
     Digest,
@@ -24,7 +26,7 @@ from bnrepro.data.prepared import (
 )
 from bnrepro.data.sources import Source, find_cifar10
 from bnrepro.errors import DataError
-from bnrepro.spec.recipe import DatasetName
+from bnrepro.spec.recipe import DatasetName, ResizedCrop
 from bnrepro.spec.value import Value
 
 
@@ -36,11 +38,18 @@ class _SourceRecord(Value):
     published: bool
 
 
-def prepare(dataset: DatasetName, *, data_root: Path | None, cache: Path) -> PreparedData:
+FOLDERS = "folders"
+"""Where the cache keeps the lists of image folders, each under its fingerprint."""
+
+
+def prepare(
+    dataset: DatasetName, *, data_root: Path | None, imagenet_root: Path | None = None, cache: Path
+) -> PreparedData:
     """Make a data set ready for :func:`load` and tell what it is.
 
     Digits are not touched before they are loaded: their digest is pinned. Another source is decoded when the cache
-    does not know its fingerprint; a changed source is a new one, with its own digest.
+    does not know its fingerprint; a changed source is a new one, with its own digest. ImageNet's files are listed
+    with their hashes, and decoded only in training.
 
     Raises:
         DataError: the data are absent, incomplete or altered, or the cache cannot be written.
@@ -57,6 +66,11 @@ def prepare(dataset: DatasetName, *, data_root: Path | None, cache: Path) -> Pre
             channels=1,
             classes=digits.CLASSES,
         )
+    if dataset is DatasetName.IMAGENET:
+        if imagenet_root is None:
+            raise DataError(f"ImageNet is needed and no --imagenet-root was given; {HOW_TO_GET_IMAGENET}")
+        with _explained(f"the images in {imagenet_root} could not be listed in {cache}"):
+            return prepare_folder(ImageFolders(path=imagenet_root), cache)
     with _explained(f"CIFAR-10 from {data_root} could not be prepared in {cache}"):
         return prepare_source(find_cifar10(data_root)[0], cache)
 
@@ -74,10 +88,41 @@ def prepare_source(source: Source, cache: Path) -> PreparedData:
     return ready
 
 
-def load(prepared_directory: Path) -> ImageSet:
+def prepare_folder(source: ImageFolders, cache: Path) -> PreparedData:
+    """As :func:`prepare`, for one image folder; what the file system refuses stays an ``OSError``."""
+    notes: list[str] = []
+    fingerprint = source.fingerprint()
+    directory = cache / FOLDERS / fingerprint
+    images = _recall_folder(directory, notes)
+    if images is None:
+        with _locked(cache):
+            # Whoever held the lock before may have listed this very folder.
+            images = _recall_folder(directory, notes)
+            if images is None:
+                images = source.read()
+                if source.fingerprint() != fingerprint:
+                    raise DataError(f"{source.path} changed while it was read; run the command again once it is still")
+                images.write(directory, cache)
+                notes.append(f"read and hashed {len(images.train) + len(images.test):,} images in {source.path}")
+    return PreparedData(
+        name=images.name,
+        digest=images.digest,
+        published=images.published,
+        directory=directory,
+        train_images=len(images.train),
+        test_images=len(images.test),
+        side=ResizedCrop().side,
+        channels=images.channels,
+        classes=images.classes,
+        notes=tuple(notes),
+    )
+
+
+def load(prepared_directory: Path) -> ImageSet | FolderImages:
     """Read prepared arrays; digits that no one has loaded before are prepared first.
 
-    Every file is compared with its checksum.
+    Every file is compared with its checksum. Of an image folder it is the list of files: the images themselves are
+    compared when they are read.
 
     Raises:
         DataError: nothing is there, or it was damaged; then it is set aside, and the next :func:`prepare` renews it.
@@ -88,10 +133,12 @@ def load(prepared_directory: Path) -> ImageSet:
         return _load(prepared_directory)
 
 
-def _load(directory: Path) -> ImageSet:
+def _load(directory: Path) -> ImageSet | FolderImages:
     try:
+        if directory.parent.name == FOLDERS:
+            return FolderImages.read(directory)
         manifest = read_manifest(directory)
-        check_arrays(directory, manifest)
+        check_arrays(directory, manifest.files.items())
         return read_arrays(directory, manifest)
     except FileNotFoundError:
         raise DataError(f"{directory}: no prepared data; run the command again to prepare them") from None
@@ -137,6 +184,17 @@ def _recall(record: Path, cache: Path, notes: list[str]) -> PreparedData | None:
     return _prepared(known, manifest, cache, notes)
 
 
+def _recall_folder(directory: Path, notes: list[str]) -> FolderImages | None:
+    """The list of a folder's files, if the cache has it; a damaged one is set aside and noted."""
+    try:
+        return FolderImages.read(directory)
+    except FileNotFoundError:
+        return None
+    except DataError as damage:
+        notes.append(f"{damage}; set aside as {set_aside(directory)} and listed anew")
+        return None
+
+
 def _decode(source: Source, fingerprint: str, record: Path, cache: Path, notes: list[str]) -> PreparedData:
     images = source.read()
     if source.fingerprint() != fingerprint:
@@ -145,7 +203,7 @@ def _decode(source: Source, fingerprint: str, record: Path, cache: Path, notes: 
     directory = cache / images.digest
     try:
         # The same pixels may have come from another source before.
-        check_arrays(directory, read_manifest(directory))
+        check_arrays(directory, read_manifest(directory).files.items())
     except FileNotFoundError:
         write(images, cache)
     except DataError as damage:

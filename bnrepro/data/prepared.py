@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import uuid
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,8 @@ from bnrepro.spec.value import Value
 
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
-_MANIFEST = "prepared.json"
+MANIFEST = "prepared.json"
+"""The file of a prepared folder that is written last and describes the others."""
 _UNFINISHED = ".preparing-"
 
 
@@ -32,13 +34,14 @@ class PreparedData:
     digest: str
     """Of pixels and labels: part of a run's identity."""
     published: bool
-    """Whether these are the very pixels that everyone has: the digits, or CIFAR-10 with its published checksums."""
+    """Whether these are the images that everyone has: the digits, or CIFAR-10 with its published checksums, or an image
+    folder with ImageNet's counts."""
     directory: Path
     """What :func:`bnrepro.data.load` takes."""
     train_images: int
     test_images: int
     side: int
-    """Height and width in pixels."""
+    """Height and width in pixels of what a network sees."""
     channels: int
     classes: int
     notes: tuple[str, ...] = ()
@@ -89,23 +92,30 @@ def write(images: ImageSet, cache: Path) -> None:
 
     Call it with the cache's lock held: what processes that were killed left unfinished is removed.
     """
+    write_whole(images.arrays(), cache / images.digest, cache, lambda files: Manifest.of(images, files))
+
+
+def write_whole(
+    arrays: Mapping[str, np.ndarray], final: Path, cache: Path, describe: Callable[[dict[str, ArrayFile]], Value]
+) -> None:
+    """Write arrays and the manifest that describes their files as one folder; as :func:`write`."""
     for leftover in cache.glob(f"{_UNFINISHED}*"):
         shutil.rmtree(leftover, ignore_errors=True)
     unfinished = cache / f"{_UNFINISHED}{uuid.uuid4().hex}"
     unfinished.mkdir(parents=True)
     try:
         files = {}
-        for name, array in images.arrays().items():
+        for name, array in arrays.items():
             file = unfinished / f"{name}.npy"
             np.save(file, array, allow_pickle=False)
             files[name] = ArrayFile(bytes=file.stat().st_size, sha256=_sha256(file))
-        (unfinished / _MANIFEST).write_text(Manifest.of(images, files).model_dump_json(indent=2))
-        final = cache / images.digest
+        (unfinished / MANIFEST).write_text(describe(files).model_dump_json(indent=2))
+        final.parent.mkdir(exist_ok=True)
         try:
             unfinished.replace(final)
         except OSError:
-            # A folder cannot be moved onto a full one; the digest in its name says that it holds the same.
-            if not (final / _MANIFEST).is_file():
+            # A folder cannot be moved onto a full one; its name says that it holds the same.
+            if not (final / MANIFEST).is_file():
                 raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -121,26 +131,35 @@ def read_manifest(directory: Path) -> Manifest:
     if not directory.is_dir():
         raise FileNotFoundError(directory)
     try:
-        manifest = Manifest.model_validate_json((directory / _MANIFEST).read_bytes())
+        manifest = Manifest.model_validate_json((directory / MANIFEST).read_bytes())
     except (FileNotFoundError, ValidationError) as error:
-        raise DataError(f"{directory / _MANIFEST} is missing or not as it was written") from error
+        raise DataError(f"{directory / MANIFEST} is missing or not as it was written") from error
     if manifest.digest != directory.name:
-        raise DataError(f"{directory / _MANIFEST}: expected digest {directory.name}, found {manifest.digest}")
-    for name, expected in manifest.files.items():
+        raise DataError(f"{directory / MANIFEST}: expected digest {directory.name}, found {manifest.digest}")
+    check_sizes(directory, manifest.files.items())
+    return manifest
+
+
+def check_sizes(directory: Path, files: Iterable[tuple[str, ArrayFile]]) -> None:
+    """Compare the size of every array file with what was written, without reading any.
+
+    Raises:
+        DataError: a file is missing or truncated; expected and found.
+    """
+    for name, expected in files:
         file = directory / f"{name}.npy"
         found = file.stat().st_size if file.is_file() else 0
         if found != expected.bytes:
             raise DataError(f"{file}: expected {expected.bytes:,} bytes, found {found:,}")
-    return manifest
 
 
-def check_arrays(directory: Path, manifest: Manifest) -> None:
+def check_arrays(directory: Path, files: Iterable[tuple[str, ArrayFile]]) -> None:
     """Compare every array file with its checksum.
 
     Raises:
         DataError: a file was altered; expected and found.
     """
-    for name, expected in manifest.files.items():
+    for name, expected in files:
         file = directory / f"{name}.npy"
         found = _sha256(file)
         if found != expected.sha256:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bnrepro.spec.probe import Probe
 from bnrepro.spec.run import RunSpec
 from bnrepro.spec.trainer import Progress
 
@@ -25,22 +26,25 @@ class Advanced:
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """Another process is training this run; its result will be used."""
+    """Another process is training or measuring this run; its result will be used."""
 
     spec: RunSpec
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """A run is in the store; ``trained`` is false where another process put it there."""
+    """A run is in the store with all that was wanted of it; what our worker did for that."""
 
     spec: RunSpec
     trained: bool
+    """False where it was there before, or another process put it there."""
+    measured: tuple[Probe, ...] = ()
+    """What was measured now."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failed:
-    """A run could not be trained, its retries included."""
+    """A run could not be trained or measured, its retries included; what was done before stays in the store."""
 
     spec: RunSpec
     error: str

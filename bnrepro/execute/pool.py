@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
@@ -20,19 +20,27 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import MappingProxyType
 
 from bnrepro.execute.events import Advanced, Event, Failed, Finished, Noted, Retried, Started, Waiting
-from bnrepro.execute.worker import Broken, Busy, Done, Hopeless, Message, Note, Stopped, work
+from bnrepro.execute.worker import Broken, Busy, Done, Hopeless, Job, Message, Note, Stopped, work
 from bnrepro.identity import run_key
 from bnrepro.signals import STOP_SIGNALS
+from bnrepro.spec.probe import Probe
+from bnrepro.spec.recipe import DatasetName
 from bnrepro.spec.run import RunSpec
-from bnrepro.spec.trainer import Progress, Trainer
+from bnrepro.spec.trainer import Prober, Progress, Trainer
 from bnrepro.store import Store
 
 POLL_SECONDS = 0.5
-"""How often a run that another process trains is looked at."""
+"""How often a run that another process works on is looked at."""
 STOP_SECONDS = 60.0
 """How long workers may take to write their checkpoints when asked to stop."""
+
+Wanted = Mapping[str, tuple[Probe, ...]]
+"""What is to be measured on a run, by the run's key."""
+
+_NOTHING: Wanted = MappingProxyType({})
 
 
 @dataclass(kw_only=True)
@@ -44,33 +52,50 @@ class _Worker:
 
 
 class LocalPool:
-    """Trains runs in worker processes; iterate over :meth:`run` to make it work.
+    """Trains and measures runs in worker processes; iterate over :meth:`run` to make it work.
 
     Usage:
-        for event in LocalPool(store, train_prepared, data=folder, jobs=2).run(specs):
+        pool = LocalPool(store, train_prepared, measure_prepared, data={DatasetName.DIGITS: folder}, jobs=2)
+        for event in pool.run(specs, {run_key(specs[0]): (Probe.CLAMPING,)}):
             print(event)
 
     Leaving the loop early, also by an exception, asks the workers to write their checkpoints and end.
-    ``retries`` counts the times that a run whose worker died is started again; ``preload`` names modules that all
-    workers need and that are slow to import.
+
+    ``data`` is where each data set that a recipe may name lies prepared; without a ``prober`` nothing can be
+    measured. ``retries`` counts the times that a run whose worker died is started again; ``preload`` names modules
+    that all workers need and that are slow to import.
     """
 
     def __init__(
-        self, store: Store, trainer: Trainer, *, data: Path, jobs: int, retries: int = 1, preload: Sequence[str] = ()
+        self,
+        store: Store,
+        trainer: Trainer,
+        prober: Prober | None = None,
+        *,
+        data: Mapping[DatasetName, Path],
+        jobs: int,
+        retries: int = 1,
+        preload: Sequence[str] = (),
     ) -> None:
         self._store = store
         self._trainer = trainer
+        self._prober = prober
         self._data = data
         self._jobs = jobs
         self._retries = retries
         self._context = _context(preload)
 
-    def run(self, specs: Sequence[RunSpec]) -> Generator[Event, None, None]:
-        """Train every run once, in this order; a run that another process trains is waited for.
+    def run(self, specs: Iterable[RunSpec], probes: Wanted = _NOTHING) -> Generator[Event, None, None]:
+        """Train every run once, in this order, and measure on it what is wanted; what the store has is not done again.
+
+        A run that another process works on is waited for. A run that diverged is not measured.
 
         Raises:
             DataError, DeviceError, StoreError: what all runs need failed under one; the others are asked to stop.
+            ValueError: something is to be measured, and the pool has no prober.
         """
+        if self._prober is None and any(probes.values()):
+            raise ValueError("a pool without a prober cannot measure")
         queue = deque(specs)
         elsewhere: dict[str, RunSpec] = {}
         deaths: dict[str, int] = {}
@@ -79,7 +104,7 @@ class LocalPool:
         try:
             while queue or workers or elsewhere:
                 while queue and len(workers) < self._jobs:
-                    workers.append(self._start(queue.popleft()))
+                    workers.append(self._start(queue.popleft(), probes))
                     yield Started(spec=workers[-1].spec)
                 for worker, message in self._messages(workers):
                     if isinstance(message, Progress):
@@ -99,7 +124,7 @@ class LocalPool:
                 if elsewhere and time.monotonic() - looked >= POLL_SECONDS:
                     looked = time.monotonic()
                     for key, spec in list(elsewhere.items()):
-                        if self._store.find(key) is not None:
+                        if self._is_done(key, probes):
                             del elsewhere[key]
                             yield Finished(spec=spec, trained=False)
                         elif self._is_free(key):
@@ -108,10 +133,11 @@ class LocalPool:
         finally:
             _stop(workers)
 
-    def _start(self, spec: RunSpec) -> _Worker:
+    def _start(self, spec: RunSpec, probes: Wanted) -> _Worker:
+        job = Job(spec=spec, data=self._data[spec.recipe.dataset], probes=probes.get(run_key(spec), ()))
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(  # type: ignore[attr-defined]
-            target=work, args=(self._trainer, spec, self._store.root, self._data, theirs), name=str(spec)
+            target=work, args=(self._trainer, self._prober, job, self._store.root, theirs), name=str(spec)
         )
         with _stop_signals_held():
             process.start()
@@ -138,8 +164,8 @@ class LocalPool:
         worker.process.join()
         worker.connection.close()
         match worker.ended:
-            case Done(trained=trained):
-                return Finished(spec=worker.spec, trained=trained)
+            case Done(trained=trained, measured=measured):
+                return Finished(spec=worker.spec, trained=trained, measured=measured)
             case Busy():
                 return Waiting(spec=worker.spec)
             case Broken(error=error, details=details):
@@ -152,6 +178,10 @@ class LocalPool:
         if deaths[key] <= self._retries:
             return Retried(spec=worker.spec, error=f"its process {how}")
         return Failed(spec=worker.spec, error=f"its process {how}, {deaths[key]} times")
+
+    def _is_done(self, key: str, probes: Wanted) -> bool:
+        record = self._store.find(key)
+        return record is not None and not self._store.lacking(record, probes.get(key, ()))
 
     def _is_free(self, key: str) -> bool:
         with self._store.lock(key) as held:

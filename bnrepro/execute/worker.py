@@ -1,4 +1,4 @@
-"""One process, one run: takes the run's lock, trains, stores, and tells the pool by a pipe."""
+"""One process, one run: takes the run's lock, trains, measures, stores, and tells the pool by a pipe."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pathlib import Path
 from bnrepro.errors import BnreproError, DataError, DeviceError, StoreError
 from bnrepro.identity import run_key
 from bnrepro.signals import STOP_SIGNALS
-from bnrepro.spec.run import RunSpec
-from bnrepro.spec.trainer import Interrupted, Progress, Trainer
+from bnrepro.spec.probe import Probe
+from bnrepro.spec.run import RunRecord, RunSpec
+from bnrepro.spec.trainer import Interrupted, Prober, Progress, Trainer
 from bnrepro.store import Store
 
 
@@ -23,14 +24,15 @@ class Busy:
 
 @dataclass(frozen=True)
 class Done:
-    """The run is in the store."""
+    """The run is in the store, and so is all that was wanted of it; what this process did for that."""
 
     trained: bool
+    measured: tuple[Probe, ...]
 
 
 @dataclass(frozen=True)
 class Stopped:
-    """The run was interrupted and its checkpoint written."""
+    """The run was interrupted: its checkpoint, or what was measured so far, is written."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,16 @@ class Note:
 Message = Progress | Busy | Done | Stopped | Broken | Hopeless | Note
 
 
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One run and what is wanted of it."""
+
+    spec: RunSpec
+    data: Path
+    """The prepared data set that its recipe names."""
+    probes: tuple[Probe, ...]
+
+
 class _Line:
     """The pipe to the pool. A pool that died is a request to stop: nobody waits for this run any more."""
 
@@ -76,7 +88,7 @@ class _Line:
         self.stop_asked = True
 
 
-def work(trainer: Trainer, spec: RunSpec, store_root: Path, data: Path, connection: Connection) -> None:
+def work(trainer: Trainer, prober: Prober | None, job: Job, store_root: Path, connection: Connection) -> None:
     """The worker's whole life. Signals end it at the next step, checkpoint written."""
     line = _Line(connection)
     for number in STOP_SIGNALS:
@@ -85,9 +97,8 @@ def work(trainer: Trainer, spec: RunSpec, store_root: Path, data: Path, connecti
         # The pool held these back until somebody here would listen.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     try:
-        line.send(
-            _train_locked(trainer, spec, Store(store_root, notify=lambda text: line.send(Note(text))), data, line)
-        )
+        store = Store(store_root, notify=lambda text: line.send(Note(text)))
+        line.send(_work_locked(trainer, prober, job, store, line))
     except Interrupted:
         line.send(Stopped())
     except (DataError, DeviceError, StoreError) as error:
@@ -99,15 +110,33 @@ def work(trainer: Trainer, spec: RunSpec, store_root: Path, data: Path, connecti
         connection.close()
 
 
-def _train_locked(trainer: Trainer, spec: RunSpec, store: Store, data: Path, line: _Line) -> Message:
-    key = run_key(spec)
+def _work_locked(trainer: Trainer, prober: Prober | None, job: Job, store: Store, line: _Line) -> Message:
+    key = run_key(job.spec)
     with store.lock(key) as held:
         if not held:
             return Busy()
-        if store.find(key) is not None:
-            return Done(trained=False)
-        record, tensors = trainer(
-            spec, data, slot=store.checkpoint(key), stop=lambda: line.stop_asked, report=line.send
-        )
-        store.save(record, tensors)
-        return Done(trained=True)
+        record = store.find(key)
+        trained = record is None
+        if record is None:
+            record, tensors = trainer(
+                job.spec, job.data, slot=store.checkpoint(key), stop=lambda: line.stop_asked, report=line.send
+            )
+            store.save(record, tensors)
+        wanted = store.lacking(record, job.probes)
+        return Done(trained=trained, measured=_measure(prober, record, wanted, job, store, line) if wanted else ())
+
+
+def _measure(
+    prober: Prober | None, record: RunRecord, wanted: tuple[Probe, ...], job: Job, store: Store, line: _Line
+) -> tuple[Probe, ...]:
+    """Measure what is stored, also when it was trained just now: that is what anybody can measure again."""
+    assert prober is not None  # noqa: S101 - the pool takes no wish that it cannot grant
+    if line.stop_asked:
+        raise Interrupted
+    done: list[Probe] = []
+    for probe, value in prober(record, store.tensors(record.key), job.data, wanted):
+        store.save_measured(record.key, probe, value)
+        done.append(probe)
+        if line.stop_asked and len(done) < len(wanted):
+            raise Interrupted
+    return tuple(done)

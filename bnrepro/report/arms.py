@@ -1,4 +1,7 @@
-"""How each arm looks in every figure: by colour, by shape and by dash, so that no one of them is needed."""
+"""How each arm looks in every figure: by colour, by shape and by dash.
+
+Up to six arms differ in each of them, so that none is needed; up to 36 in colour and shape together.
+"""
 
 from __future__ import annotations
 
@@ -44,8 +47,10 @@ def arm_styles(document: VerdictDocument) -> dict[Arm, ArmStyle]:
     free = (slot for slot in range(len(labels) + len(_USUAL_SLOT)) if slot not in taken)
     styles = {}
     for arm, name in labels.items():
-        slot = (_USUAL_SLOT[arm.name] if arm.name in _USUAL_SLOT else next(free)) % len(_DASHES)
-        styles[arm] = ArmStyle(label=name, css=f"arm-{slot}", shape=svg.MARKERS[slot], dash=_DASHES[slot])
+        round_, slot = divmod(_USUAL_SLOT[arm.name] if arm.name in _USUAL_SLOT else next(free), len(_DASHES))
+        # Each round through the colours goes with shapes and dashes shifted by one: 36 looks before one returns.
+        other = (slot + round_) % len(_DASHES)
+        styles[arm] = ArmStyle(label=name, css=f"arm-{slot}", shape=svg.MARKERS[other], dash=_DASHES[other])
     return styles
 
 

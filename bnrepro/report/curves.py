@@ -72,16 +72,7 @@ def _frame(across: svg.Axis, up: svg.Axis) -> list[Markup]:
         parts.append(svg.line((across(tick), _BOTTOM), (across(tick), _BOTTOM + 4), "axis"))
         parts.append(svg.label(svg.tick_text(tick), (across(tick), _BOTTOM + 17)))
     parts.append(svg.label("epoch", ((_LEFT + _RIGHT) / 2, _BOTTOM + 36), class_="axis-title"))
-    middle = (_TOP + _BOTTOM) / 2
-    parts.append(
-        svg.element(
-            "text",
-            "test accuracy (%)",
-            transform=f"translate(11 {svg.number(middle)}) rotate(-90)",
-            text_anchor="middle",
-            class_="axis-title",
-        )
-    )
+    parts.append(svg.upright("test accuracy (%)", (11, (_TOP + _BOTTOM) / 2), class_="axis-title"))
     return parts
 
 

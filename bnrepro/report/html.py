@@ -8,9 +8,10 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from bnrepro.report import text
+from bnrepro.report import amounts, text
 from bnrepro.report.arms import paper_swatch
-from bnrepro.report.page import Page, sign, tone
+from bnrepro.report.page import Page
+from bnrepro.report.words import sign, tone
 from bnrepro.spec.results import VerdictDocument
 
 
@@ -50,14 +51,15 @@ def _environment() -> Environment:
         "anchor": text.anchor,
         "count_of": text.count_of,
         "duration": text.duration,
-        "figure": text.figure,
-        "interval": text.interval,
-        "is_difference": text.is_difference,
+        "figure": amounts.figure,
+        "interval": amounts.interval,
         "percent": text.percent,
-        "region": text.region,
+        "region": amounts.region,
         "short_key": text.short_key,
         "sign": sign,
         "tone": tone,
+        "unit_after": amounts.unit_after,
+        "unit_name": amounts.unit_name,
         "whole": text.whole,
     }
     return environment

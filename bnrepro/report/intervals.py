@@ -7,102 +7,161 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from bnrepro.report import svg, text
+from bnrepro.report import amounts, svg, text
 from bnrepro.spec.results import CheckResult, Interval
 
 _WIDTH = 380.0
 _ROW = 26.0
+_NAMED_ROW = 42.0
 _LETTER = 7.6
 _AXIS = 38.0
+_TOP = 6.0
+_MOST_BESIDE = 16
+"""The longest label, in characters, that stands beside its row; longer ones stand above theirs."""
+_MOST_ABOVE = 50
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One estimate; an empty ``label`` leaves its column away."""
+    """One estimate against its region; an empty ``label`` leaves its column away."""
 
     label: str
     estimate: float | None
     interval: Interval
+    region: Interval
 
 
 def headline_figure(check: CheckResult) -> Markup:
     """The estimate that settles a check, against its region."""
-    row = Row(label="", estimate=check.estimate, interval=check.interval)
-    return _figure("headline", check, [row])
+    row = Row(label="", estimate=check.estimate, interval=check.interval, region=check.region)
+    return _figure("headline", check.unit, [row])
 
 
-def networks_figure(check: CheckResult, identity: str) -> Markup:
-    """Every network's estimate against the region of its check."""
-    rows = [Row(label=str(part.network), estimate=part.estimate, interval=part.interval) for part in check.networks]
-    return _figure(identity, check, rows)
+def parts_figure(check: CheckResult, identity: str) -> Markup:
+    """Every part's estimate, each against its own region; a part alone needs no name."""
+    several = len(check.parts) > 1
+    rows = [
+        Row(
+            label=part.name if several else "",
+            estimate=part.estimate,
+            interval=part.interval,
+            region=part.region,
+        )
+        for part in check.parts
+    ]
+    return _figure(identity, check.unit, rows)
 
 
-def _figure(identity: str, check: CheckResult, rows: Sequence[Row]) -> Markup:
+@dataclass(frozen=True, kw_only=True)
+class _Layout:
+    """Where rows and labels stand."""
+
+    left: float
+    row: float
+    above: bool
+    """Whether labels stand above their rows."""
+
+    def top(self, index: int) -> float:
+        return _TOP + 8.0 + self.row * index
+
+    def middle(self, index: int) -> float:
+        return self.top(index) + (self.row - _ROW / 2 if self.above else self.row / 2)
+
+    def band(self, index: int) -> tuple[float, float]:
+        """Top and bottom of what belongs to one row alone, clear of its label."""
+        return self.middle(index) - _ROW / 2 + 2, self.middle(index) + _ROW / 2 - 2
+
+
+def _layout(rows: Sequence[Row]) -> _Layout:
+    longest = max(len(row.label) for row in rows)
+    if longest > _MOST_BESIDE:
+        return _Layout(left=14.0, row=_NAMED_ROW, above=True)
+    return _Layout(left=14.0 + _LETTER * longest, row=_ROW, above=False)
+
+
+def _figure(identity: str, unit: str, rows: Sequence[Row]) -> Markup:
     drawn = [row for row in rows if row.estimate is not None]
     if not drawn:
         return Markup()
-    signed = text.is_difference(check.unit)
-    left = 14.0 + _LETTER * max(len(row.label) for row in drawn)
-    axis = _axis(check, drawn, left)
-    bottom = 14.0 + _ROW * len(drawn)
-    parts = [_region(check.region, axis, bottom), *_ticks(axis, check.unit, bottom)]
-    if axis.low <= 0 <= axis.high:
-        parts.append(svg.line((axis(0), 6), (axis(0), bottom), "zero"))
-    sentences = []
-    for index, row in enumerate(drawn):
-        parts.append(_row(row, axis, 14.0 + _ROW * (index + 0.5)))
-        sentences.append(_sentence(row, signed=signed))
-    description = f"{'; '.join(sentences)} ({check.unit}). Region: {text.region(check.region, signed=signed)}."
+    layout = _layout(drawn)
+    axis = _axis(unit, drawn, layout.left)
+    bottom = layout.top(len(drawn))
+    regions = [row.region for row in drawn]
+    parts = []
+    if len(set(regions)) == 1 and not layout.above:
+        parts += _background(regions[0], axis, _TOP, bottom)
+    else:
+        for index, region in enumerate(regions):
+            parts += _background(region, axis, *layout.band(index))
+    parts += _ticks(axis, unit, bottom)
+    parts += [_row(row, axis, layout, index) for index, row in enumerate(drawn)]
+    sentences = "; ".join(_sentence(row, unit) for row in drawn)
     return svg.drawing(
-        identity, _WIDTH, bottom + _AXIS, "Estimate and interval against the region", description, *parts
+        identity, _WIDTH, bottom + _AXIS, "Estimate and interval against the region", f"{sentences}.", *parts
     )
 
 
-def _axis(check: CheckResult, rows: Sequence[Row], left: float) -> svg.Axis:
-    bounds = [bound for row in rows for bound in row.interval] + list(check.region)
-    values = [value for value in (*bounds, *(row.estimate for row in rows)) if value is not None]
-    if text.is_difference(check.unit):
+def _axis(unit: str, rows: Sequence[Row], left: float) -> svg.Axis:
+    bounds = [bound for row in rows for bound in (*row.interval, *row.region, row.estimate)]
+    values = [value for value in bounds if value is not None]
+    if amounts.is_difference(unit):
         values.append(0.0)
     # Room beyond the outermost value shows on which side a region or an interval goes on.
     room = 0.14 * (max(values) - min(values)) or 1.0
     return svg.Axis(low=min(values) - room, high=max(values) + room, start=left, stop=_WIDTH - 14)
 
 
-def _region(region: Interval, axis: svg.Axis, bottom: float) -> Markup:
+def _background(region: Interval, axis: svg.Axis, top: float, bottom: float) -> list[Markup]:
+    """A region, its edges, and zero."""
     low, high = region
     start = axis.start if low is None else axis(low)
     stop = axis.stop if high is None else axis(high)
-    band = svg.element("rect", x=start, y=6, width=stop - start, height=bottom - 6, class_="region")
-    edges = [svg.line((axis(edge), 6), (axis(edge), bottom), "edge") for edge in region if edge is not None]
-    return Markup().join([band, *edges])
+    parts = [svg.element("rect", x=start, y=top, width=stop - start, height=bottom - top, class_="region")]
+    parts += [svg.line((axis(edge), top), (axis(edge), bottom), "edge") for edge in region if edge is not None]
+    if axis.low <= 0 <= axis.high:
+        parts.append(svg.line((axis(0), top), (axis(0), bottom), "zero"))
+    return parts
 
 
 def _ticks(axis: svg.Axis, unit: str, bottom: float) -> list[Markup]:
     parts = [svg.line((axis.start, bottom), (axis.stop, bottom), "axis")]
-    for tick in svg.round_ticks(axis.low, axis.high, 6):
+    ticks = svg.round_ticks(axis.low, axis.high, 6)
+    widest = max(len(svg.tick_text(tick)) for tick in ticks)
+    if widest * _LETTER * len(ticks) > 0.8 * (axis.stop - axis.start):
+        ticks = svg.round_ticks(axis.low, axis.high, 3)
+    for tick in ticks:
         parts.append(svg.line((axis(tick), bottom), (axis(tick), bottom + 4), "axis"))
         parts.append(svg.label(svg.tick_text(tick), (axis(tick), bottom + 17)))
-    parts.append(svg.label(unit, ((axis.start + axis.stop) / 2, bottom + 33), class_="axis-title"))
+    title = text.abbreviated(amounts.unit_name(unit), _MOST_ABOVE)
+    parts.append(svg.label(title, ((axis.start + axis.stop) / 2, bottom + 33), class_="axis-title"))
     return parts
 
 
-def _row(row: Row, axis: svg.Axis, y: float) -> Markup:
+def _row(row: Row, axis: svg.Axis, layout: _Layout, index: int) -> Markup:
     low, high = row.interval
-    start = axis.start if low is None else axis(low)
-    stop = axis.stop if high is None else axis(high)
-    parts = [svg.line((start, y), (stop, y), "interval")]
-    for x, bound, inward in ((start, low, 6), (stop, high, -6)):
-        if bound is None:
-            parts.append(svg.path(((x + inward, y - 5), (x, y), (x + inward, y + 5)), "interval"))
-        else:
-            parts.append(svg.line((x, y - 5), (x, y + 5), "interval"))
+    y = layout.middle(index)
+    parts = []
+    if low is None or high is None or low < high:
+        start = axis.start if low is None else axis(low)
+        stop = axis.stop if high is None else axis(high)
+        parts.append(svg.line((start, y), (stop, y), "interval"))
+        for x, bound, inward in ((start, low, 6), (stop, high, -6)):
+            if bound is None:
+                parts.append(svg.path(((x + inward, y - 5), (x, y), (x + inward, y + 5)), "interval"))
+            else:
+                parts.append(svg.line((x, y - 5), (x, y + 5), "interval"))
     if row.estimate is not None:
         parts.append(svg.marker("circle", (axis(row.estimate), y), 4.5, "estimate"))
-    if row.label:
+    if row.label and layout.above:
+        name = text.abbreviated(row.label, _MOST_ABOVE)
+        parts.append(svg.label(name, (axis.start, y - _ROW / 2 - 2), anchor="start", class_="row-label"))
+    elif row.label:
         parts.append(svg.label(row.label, (axis.start - 10, y + 4), anchor="end", class_="row-label"))
     return Markup().join(parts)
 
 
-def _sentence(row: Row, *, signed: bool) -> str:
-    value = "" if row.estimate is None else text.figure(row.estimate, signed=signed)
-    return f"{row.label} {value}, interval {text.interval(row.interval, signed=signed)}".strip()
+def _sentence(row: Row, unit: str) -> str:
+    value = "" if row.estimate is None else amounts.told(row.estimate, unit)
+    told = f"{row.label} {value}".strip()
+    interval, region = amounts.interval(row.interval, unit), amounts.region(row.region, unit)
+    return f"{told}, interval {interval}, region {region}"

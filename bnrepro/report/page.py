@@ -8,51 +8,20 @@ from functools import cached_property
 
 from markupsafe import Markup
 
-from bnrepro.report import accuracy, curves, intervals, text
+from bnrepro.report import amounts, curves, intervals, words
 from bnrepro.report.arms import ArmStyle, arm_styles
+from bnrepro.report.metric_figure import MetricFigure, metric_figures
+from bnrepro.report.metric_names import MetricName, metric_name
+from bnrepro.report.panels import FAMILY_NAMES
+from bnrepro.report.parts import PartsView
 from bnrepro.spec.arms import Arm
+from bnrepro.spec.metrics import Metric
 from bnrepro.spec.networks import Network
-from bnrepro.spec.results import CheckResult, PaperValue, RunRow, VerdictDocument
+from bnrepro.spec.results import CheckResult, DataUsed, GroupSummary, PaperValue, RunRow, VerdictDocument
 from bnrepro.spec.run import EpochRecord
-from bnrepro.spec.scale import Scale, Verdict
 
-_TONES = {
-    "confirmed": ("good", "✓"),
-    "supported": ("good", "✓"),
-    "refuted": ("bad", "✗"),
-    "contradicted": ("bad", "✗"),
-    "inconclusive": ("open", "?"),
-    "not assessed": ("none", "–"),
-}
-_EVIDENCE = {
-    Scale.PAPER: "the paper's own data, networks and schedule",
-    Scale.REDUCED: "CIFAR-10 with fewer epochs, a preview; only the paper's own scale can confirm or refute",
-    Scale.DIGITS: "8×8 digits, a preview; only the paper's own scale can confirm or refute",
-}
-_LESS_AT_PAPER_SCALE = "not the claim as declared, so a preview; only the whole can confirm or refute"
-_INCOMPARABLE = {
-    Scale.PAPER: "",
-    Scale.REDUCED: " (full schedule: not comparable)",
-    Scale.DIGITS: " (other data: not comparable)",
-}
-
-
-def tone(verdict: Verdict) -> str:
-    """The CSS class of a verdict: good, bad, open or none."""
-    return _TONES[verdict.value][0]
-
-
-def sign(verdict: Verdict) -> str:
-    """The mark that stands before a verdict's word, for readers who see no colour."""
-    return _TONES[verdict.value][1]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plot:
-    """A drawing and what it is called."""
-
-    title: str
-    image: Markup
+_MOST_ROWS = 24
+_MOST_ARMS_NAMED = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,17 +40,25 @@ class Page:
 
     document: VerdictDocument
 
+    @cached_property
+    def parts(self) -> dict[str, PartsView]:
+        """How the parts of each check are shown, by its name."""
+        return {check.id: PartsView(check) for check in self.document.checks}
+
+    @property
+    def arithmetic(self) -> bool:
+        """Whether the claim is judged by counting alone."""
+        return not self.document.runs and any(parts.arithmetic for parts in self.parts.values())
+
     @property
     def evidence(self) -> str:
         """What the scale is, and what it cannot say."""
-        if self.document.scale is Scale.PAPER and not self.document.whole_claim:
-            return _LESS_AT_PAPER_SCALE
-        return _EVIDENCE[self.document.scale]
+        return words.evidence(self.document, arithmetic=self.arithmetic)
 
     @property
     def preview(self) -> bool:
         """Whether this evidence can neither confirm nor refute."""
-        return self.document.scale is not Scale.PAPER or not self.document.whole_claim
+        return words.is_preview(self.document)
 
     @property
     def headline(self) -> CheckResult | None:
@@ -98,29 +75,16 @@ class Page:
         """The look of every arm."""
         return arm_styles(self.document)
 
-    @property
-    def panels(self) -> tuple[Plot, ...]:
-        """Accuracy against depth and against width."""
-        return tuple(
-            Plot(
-                title=panel.title,
-                image=accuracy.draw_panel(self.document, panel, self.arms, f"accuracy-{index}"),
-            )
-            for index, panel in enumerate(accuracy.accuracy_panels(self.document), start=1)
-        )
+    @cached_property
+    def figures(self) -> tuple[MetricFigure, ...]:
+        """One figure for each metric that the claim reads."""
+        return metric_figures(self.document, self.arms)
 
     @property
-    def paper_legend(self) -> str:
-        """What the hollow diamonds are; empty where none is drawn."""
-        marks = accuracy.paper_marks(self.document)
-        if not marks:
-            return ""
-        return f"paper, {accuracy.paper_data(marks)}{_INCOMPARABLE[self.document.scale]}"
-
-    @property
-    def seeds_a_point(self) -> str:
-        """Seeds behind the points of the accuracy figure: ``3 seeds``, ``1 to 3 seeds``."""
-        return text.span_of(tuple(group.n for group in self.document.groups), "seed")
+    def run_metrics(self) -> tuple[tuple[Metric, MetricName], ...]:
+        """The metrics beside test accuracy that tables of runs list."""
+        found = dict.fromkeys(figure.metric for figure in self.figures)
+        return tuple((metric, metric_name(metric)) for metric in found if metric is not Metric.TEST_ACCURACY)
 
     @property
     def training(self) -> tuple[NetworkRuns, ...]:
@@ -157,13 +121,14 @@ class Page:
         """Keys that a check names and the document has no trained run for."""
         return tuple(key for key in keys if key not in self.runs)
 
-    def arms_of(self, check: CheckResult) -> tuple[str, ...]:
-        """Labels of the arms that a check read."""
-        return tuple(dict.fromkeys(run.arm_label for run in self.runs_of(check.runs)))
-
-    def check_image(self, check: CheckResult, index: int) -> Markup:
-        """Every network of a check against its region."""
-        return intervals.networks_figure(check, f"intervals-{index}")
+    def arms_of(self, check: CheckResult) -> str:
+        """The arms that a check read: ``A against B``, ``A, B and C``, ``20 arms``."""
+        labels = tuple(dict.fromkeys(run.arm_label for run in self.runs_of(check.runs)))
+        if len(labels) > _MOST_ARMS_NAMED:
+            return f"{len(labels)} arms"
+        if len(labels) == 2:
+            return " against ".join(labels)
+        return " and ".join(filter(None, [", ".join(labels[:-1]), *labels[-1:]]))
 
     @cached_property
     def environments(self) -> tuple[dict[str, str], ...]:
@@ -182,8 +147,36 @@ class Page:
         """A run's epoch, where it got so far."""
         return next((point for point in run.curve if point.epoch == epoch), None)
 
+    def runs_in(self, group: GroupSummary) -> tuple[RunRow, ...]:
+        """The runs of one arm on one network."""
+        return tuple(run for run in self.document.runs if (run.network, run.arm) == (group.network, group.arm))
+
+    def spread(self, sd: float, metric: Metric) -> str:
+        """A standard deviation, which has no sign."""
+        return amounts.figure(sd, metric.unit)
+
+    def metric_value(self, run: RunRow, metric: Metric) -> str:
+        """One value of a run, where it was measured."""
+        value = run.values.get(metric)
+        return "–" if value is None else amounts.figure(value, metric_name(metric).unit)
+
+    def metric_title(self, metric: Metric) -> str:
+        """What a metric is called."""
+        return metric_name(metric).title
+
     def paper_number(self, value: PaperValue) -> str:
-        """The paper's number or range."""
+        """The paper's number or range, as printed; a dash where the text has lost it."""
         if value.value is not None:
-            return f"{value.value:g}"
-        return f"{value.low:g} to {value.high:g}"
+            return amounts.exact(value.value)
+        if value.low is None or value.high is None:
+            return "–"
+        return f"{amounts.exact(value.low)} to {amounts.exact(value.high)}"
+
+    @property
+    def many_paper_values(self) -> bool:
+        """Whether the paper's values are too many to stand open."""
+        return len(self.document.paper_values) > _MOST_ROWS
+
+    def trained_families(self, data: DataUsed) -> str:
+        """The families that were trained on some data."""
+        return ", ".join(FAMILY_NAMES[family] for family in data.families) or "none"

@@ -56,6 +56,12 @@ def label(text: str, at: Point, *, anchor: str = "middle", class_: str = "tick")
     return element("text", text, x=at[0], y=at[1], text_anchor=anchor, class_=class_)
 
 
+def upright(text: str, at: Point, *, class_: str) -> Markup:
+    """Text that reads upwards, centred on a point: the title of a vertical axis."""
+    turned = f"translate({number(at[0])} {number(at[1])}) rotate(-90)"
+    return element("text", text, transform=turned, text_anchor="middle", class_=class_)
+
+
 def path(points: Iterable[Point], class_: str, **attributes: str) -> Markup:
     """A line through points."""
     steps = " ".join(f"{number(x)} {number(y)}" for x, y in points)
@@ -85,18 +91,23 @@ class Axis:
 
 def round_ticks(low: float, high: float, most: int) -> tuple[float, ...]:
     """At most ``most`` values between two, at steps of 1, 2 or 5 times a power of ten."""
-    span = high - low
-    if span <= 0:
+    if high <= low:
         return (float(low),)
-    magnitude = 10.0 ** math.floor(math.log10(span / most))
-    step = next(step for factor in (1, 2, 5, 10, 20) if span / (step := factor * magnitude) <= most - 1)
+    step = round_step(low, high, most)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return tuple(index * step for index in range(first, last + 1))
 
 
+def round_step(low: float, high: float, most: int) -> float:
+    """The smallest step of 1, 2 or 5 times a power of ten that takes at most ``most - 1`` steps from low to high."""
+    span = high - low
+    magnitude = 10.0 ** math.floor(math.log10(span / most))
+    return next(step for factor in (1, 2, 5, 10, 20) if span / (step := factor * magnitude) <= most - 1)
+
+
 def tick_text(value: float) -> str:
-    """A tick's value with the digits that it needs."""
-    return f"{value:.6g}".replace("-", "−")
+    """A tick's value with the digits that it needs, thousands apart."""
+    return f"{value:,.10g}".replace("-", "−")
 
 
 _OUTLINES: dict[str, Sequence[Point]] = {

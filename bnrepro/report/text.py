@@ -1,10 +1,8 @@
-"""Numbers and foreign text as a reader should see them."""
+"""Counts, times and foreign text as a reader should see them."""
 
 from __future__ import annotations
 
 import re
-
-from bnrepro.spec.results import Interval
 
 _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ud800-\udfff]")
 """Controls, controls of writing direction (they can make a number read backwards) and lone surrogates."""
@@ -30,37 +28,10 @@ def short_key(key: str) -> str:
     return key[:10]
 
 
-def figure(value: float, *, signed: bool = False) -> str:
-    """Two decimals with a true minus sign; with ``signed`` a plus sign too, as differences have."""
-    text = f"{value:+.2f}" if signed else f"{value:.2f}"
-    if float(text) == 0:
-        text = "0.00"
-    return text.replace("-", "−")
-
-
-def interval(bounds: Interval, *, signed: bool = False) -> str:
-    """An interval in words: ``+1.20 to +3.40``, ``−∞ to +3.40``."""
-    low, high = bounds
-    left = "−∞" if low is None else figure(low, signed=signed)
-    right = "+∞" if high is None else figure(high, signed=signed)
-    return f"{left} to {right}"
-
-
-def region(bounds: Interval, *, signed: bool = False) -> str:
-    """A region in words: ``above +5.00``, ``15.00 to 23.00``."""
-    low, high = bounds
-    if low is None and high is None:
-        return "any value"
-    if high is None and low is not None:
-        return f"above {figure(low, signed=signed)}"
-    if low is None and high is not None:
-        return f"below {figure(high, signed=signed)}"
-    return interval(bounds, signed=signed)
-
-
-def is_difference(unit: str) -> bool:
-    """Whether values in this unit are differences, which read better with their sign."""
-    return unit == "points"
+def abbreviated(name: str, most: int) -> str:
+    """At most ``most`` characters, the last an ellipsis where some were left out."""
+    shown = visible(name)
+    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
 
 
 def percent(share: float) -> str:
@@ -69,8 +40,8 @@ def percent(share: float) -> str:
 
 
 def whole(count: int) -> str:
-    """A count with its thousands apart: ``50 000``."""
-    return f"{count:,}".replace(",", NO_BREAK)
+    """A count with its thousands apart, as the checks write it: ``50,000``."""
+    return f"{count:,}"
 
 
 def duration(seconds: float) -> str:

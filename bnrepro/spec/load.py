@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bnrepro.errors import Problem, ReferenceMissing, SpecError, suggest
+from bnrepro.spec.checks import CheckSpec, ContainmentCheck, CountCheck, RangeCheck, ReferenceForm, SlopeRatioCheck
 from bnrepro.spec.claim import Claim
+from bnrepro.spec.metrics import Unit
+from bnrepro.spec.quantities import QUANTITIES
 from bnrepro.spec.references import Reference, ReferenceFile
+from bnrepro.spec.scale import Scale
 from bnrepro.spec.validation import validate
 from bnrepro.spec.yaml_strict import Location, Positions, read_document
 
@@ -131,27 +135,60 @@ def load_references(directory: Path) -> References:
 
 
 def check_references(claims: Iterable[LoadedClaim], references: References) -> None:
-    """Check that every number that a claim names exists and is of the form that its check needs.
+    """Check that every number that a claim names exists, in the form and the unit that its check needs.
 
     Raises:
         SpecError: with the position of each name that fails.
     """
-    problems: list[Problem] = []
-    for loaded in claims:
-        for index, check in enumerate(loaded.claim.checks):
-            needs_range = check.reference_is_range
-            for name in check.references:
-                try:
-                    is_range = references.get(name).value is None
-                except ReferenceMissing as error:
-                    problems.append(loaded.problem(str(error), "checks", index, "reference"))
-                    continue
-                if is_range != needs_range:
-                    has, needs = ("a range", "a number") if is_range else ("a number", "a range")
-                    message = f"{name} is {has}; a {check.kind} check needs {needs}"
-                    problems.append(loaded.problem(message, "checks", index, "reference"))
+    problems = [
+        loaded.problem(message, "checks", index, key)
+        for loaded in claims
+        for index, check in enumerate(loaded.claim.checks)
+        for key, message in dict.fromkeys(_misfits(loaded.claim, check, references))
+    ]
     if problems:
         raise SpecError(problems)
+
+
+def _misfits(claim: Claim, check: CheckSpec, references: References) -> Iterator[tuple[str, str]]:
+    """What is wrong with the numbers of one check, each with the key that names it."""
+    for key, name, unit in _numbers_of(claim, check):
+        try:
+            reference = references.get(name)
+        except ReferenceMissing as error:
+            yield key, str(error)
+            continue
+        form = _form_of(reference)
+        if form is not None and check.reference_form not in {form, ReferenceForm.EITHER}:
+            yield key, f"{name} is {form.value}; a {check.kind} check needs {check.reference_form.value}"
+        if reference.unit is not unit:
+            yield key, f"{name} is in {reference.unit}; this check needs {unit}"
+
+
+def _numbers_of(claim: Claim, check: CheckSpec) -> Iterator[tuple[str, str, Unit]]:
+    """The numbers that a check is held against: the key that names each, its id, and the unit that fits."""
+    if not isinstance(check, CountCheck):
+        yield from (("reference", name, _unit_for(check)) for name in check.references)
+        return
+    key = "reference" if check.table is None else "table"
+    for quantity in check.quantities:
+        for network in claim.networks_at(check.networks, Scale.PAPER):
+            yield key, check.reference_for(network, quantity), QUANTITIES[quantity].unit
+
+
+def _unit_for(check: CheckSpec) -> Unit:
+    """The unit of what a check estimates: percentages differ by points."""
+    if isinstance(check, SlopeRatioCheck):
+        return Unit.RATIO
+    of_difference = check.of_difference if isinstance(check, RangeCheck) else isinstance(check, ContainmentCheck)
+    return Unit.POINTS if of_difference and check.metric.unit is Unit.PERCENT else check.metric.unit
+
+
+def _form_of(reference: Reference) -> ReferenceForm | None:
+    """Of what is printed; ``None`` where the number itself is lost."""
+    if reference.value is not None:
+        return ReferenceForm.NUMBER
+    return None if reference.low is None else ReferenceForm.RANGE
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from bnrepro.spec.arms import ArmField
-from bnrepro.spec.claim import Metric
+from bnrepro.spec.metrics import Metric, Unit
 from bnrepro.spec.networks import NetworkField
 from bnrepro.spec.value import Text, Value
 
@@ -44,8 +44,7 @@ class Reference(Value):
     """Lower end, where a range is printed."""
     high: float | None = None
     """Upper end, where a range is printed."""
-    unit: Text
-    """Percent, points, parameters."""
+    unit: Unit
     rounding: Annotated[float, Field(gt=0)]
     """The printed rounding unit."""
     n: Annotated[int, Field(ge=1)]
@@ -60,14 +59,18 @@ class Reference(Value):
     """The arm it belongs to, where it is one."""
     metric: Metric | None = None
     """What was measured, where it is an accuracy."""
+    missing: Text | None = None
+    """Why nothing can be held against it, where the text has lost what it takes: a number, a threshold, a name."""
     note: str = ""
     """What a reader should know: a contradiction, a loss."""
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
-        is_range = self.low is not None and self.high is not None
-        if (self.value is None) != is_range or (self.low is None) != (self.high is None):
-            raise ValueError("give either 'value', or both 'low' and 'high'")
+        half_a_range = (self.low is None) != (self.high is None)
+        number_and_range = self.value is not None and self.low is not None
+        unexplained = self.value is None and self.low is None and self.missing is None
+        if half_a_range or number_and_range or unexplained:
+            raise ValueError("give either 'value', or both 'low' and 'high'; or say in 'missing' why there is none")
         if self.low is not None and self.high is not None and self.low > self.high:
             raise ValueError(f"low {self.low} is above high {self.high}")
         return self

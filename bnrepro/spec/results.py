@@ -11,8 +11,9 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from bnrepro.spec.arms import ArmField
-from bnrepro.spec.claim import Metric
-from bnrepro.spec.networks import NetworkField
+from bnrepro.spec.metrics import Metric
+from bnrepro.spec.networks import Family, NetworkField
+from bnrepro.spec.recipe import DatasetName
 from bnrepro.spec.run import EpochRecord
 from bnrepro.spec.scale import Scale, Verdict, verdict_words
 from bnrepro.spec.value import Value
@@ -21,13 +22,15 @@ Interval = tuple[float | None, float | None]
 """Lower and upper bound; ``None`` is unbounded on that side."""
 
 
-class NetworkResult(Value):
-    """One network's part in a check."""
+class PartResult(Value):
+    """One part of a check: a network, a pair of networks, a step, a cell of a table."""
 
-    network: NetworkField
+    name: str
     verdict: Verdict
     estimate: float | None
     interval: Interval
+    region: Interval
+    """Where the part's interval must lie, margin included."""
     n: int
     """Seeds in the smallest arm."""
     reason: str
@@ -63,7 +66,7 @@ class CheckResult(Value):
     """Seeds planned at each look."""
     diverged: int
     """Runs that diverged, of all that the check read."""
-    networks: tuple[NetworkResult, ...]
+    parts: tuple[PartResult, ...]
     runs: tuple[str, ...]
     """Keys of every run that the check read."""
 
@@ -80,6 +83,8 @@ class RunRow(Value):
     divergence: str | None
     """What was seen, where the run diverged."""
     test_accuracy: float
+    values: dict[Metric, float]
+    """Every metric that the claim's checks read, where it was measured."""
     trainable_parameters: int
     batchnorm_parameters: int
     """Of the network, whatever the arm trains: the x-axis of Figure 3."""
@@ -92,15 +97,16 @@ class RunRow(Value):
 
 
 class GroupSummary(Value):
-    """The runs of one arm on one network, summed up for drawing; those that diverged are left out."""
+    """One metric of the runs of one arm on one network, for drawing; those that diverged are left out."""
 
+    metric: Metric
     network: NetworkField
     arm: ArmField
     arm_label: str
     n: int
     """Seeds that did not diverge."""
     mean: float | None
-    """Of the test accuracy, in percent; ``None`` where every run diverged."""
+    """In the metric's unit; ``None`` where every run diverged."""
     sd: float | None
     """Sample standard deviation over seeds; ``None`` below two seeds."""
 
@@ -119,6 +125,8 @@ class PaperValue(Value):
     n: int
     where: str
     read_from: str
+    missing: str | None
+    """Why nothing can be held against it, where the text has lost what it takes."""
     note: str
 
 
@@ -134,14 +142,20 @@ class TrainingCounts(Value):
 
 
 class DataUsed(Value):
-    """The data that the runs were trained on."""
+    """A data set that runs were trained on."""
 
+    dataset: DatasetName
+    families: tuple[Family, ...]
+    """Of the networks trained on it."""
     name: str
     digest: str
     train_images: int
     test_images: int
+    classes: int
     chance_accuracy: float
     """Percent that guessing reaches."""
+    recipe: dict[str, str]
+    """By which they were trained, as text."""
 
 
 class FailedRun(Value):
@@ -185,9 +199,8 @@ class VerdictDocument(Value):
     notes: tuple[str, ...]
     """What was left out, overridden or assumed in this run of the suite."""
     trainings: TrainingCounts
-    data: DataUsed
-    recipe: dict[str, str]
-    """The recipe's settings as text."""
+    data: tuple[DataUsed, ...]
+    """None for arithmetic."""
     provenance: dict[str, str]
 
     @property
@@ -199,7 +212,7 @@ class VerdictDocument(Value):
     def _words_match_scale(self) -> Self:
         words = {word.value for word in verdict_words(self.scale, whole_claim=self.whole_claim)}
         spoken = [self.verdict, *(check.verdict for check in self.checks)]
-        spoken += [part.verdict for check in self.checks for part in check.networks]
+        spoken += [part.verdict for check in self.checks for part in check.parts]
         wrong = sorted({word.value for word in spoken} - words)
         if wrong:
             raise ValueError(f"scale {self.scale} cannot say {', '.join(wrong)}")

@@ -45,11 +45,23 @@ class RunSpec(Value):
     recipe_version: Annotated[int, Part.IDENTITY]
     checkpoint_seconds: Annotated[float, Field(ge=0), Part.RUNTIME] = 60.0
     """Time between checkpoints; 0 writes one after every step."""
+    processes: Annotated[int, Field(ge=1), Part.RUNTIME] = 1
+    """Processes that share the parts of each batch (:attr:`Recipe.batch_parts`), one device each."""
+    decoders: Annotated[int | None, Field(ge=0), Part.RUNTIME] = None
+    """Further processes that decode an image folder for this run, over all its processes; 0 decodes between the
+    steps, ``None`` takes as many as there are cores."""
 
     @model_validator(mode="after")
     def _start_told_once(self) -> Self:
         if self.arm != self.arm.trains:
             raise ValueError(f"arm {self.arm}: its start belongs into feature_init, affine_init and frozen_affine")
+        return self
+
+    @model_validator(mode="after")
+    def _parts_shared_equally(self) -> Self:
+        if self.recipe.batch_parts % self.processes:
+            parts = self.recipe.batch_parts
+            raise ValueError(f"{self.processes} processes cannot share {parts} parts of a batch equally")
         return self
 
     @property
@@ -69,6 +81,7 @@ class EpochRecord(Value):
     epoch: int
     """From 1."""
     lr: float
+    """Learning rate of the epoch's last step."""
     train_loss: float | None
     """Mean over the epoch's images, at the weights of each step."""
     train_accuracy: float
@@ -90,6 +103,9 @@ class RunRecord(Value):
     test_accuracy: float
     """Percent after the last epoch; at chance level for a run whose loss stopped being finite."""
     test_loss: float | None
+    top5_accuracy: float | None = None
+    """Percent of the test set whose class is among the five likeliest, after the last epoch; ``None`` where there are
+    no more than five classes."""
     curve: tuple[EpochRecord, ...]
     trainable_parameters: int
     total_parameters: int

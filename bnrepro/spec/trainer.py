@@ -1,14 +1,15 @@
-"""Where execution meets training: one call, in values that neither side owns."""
+"""Where execution meets training: two calls, in values that neither side owns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from bnrepro.spec.probe import Measured, Probe
 from bnrepro.spec.run import RunRecord, RunSpec
 
 
@@ -46,3 +47,12 @@ class Trainer(Protocol):
         self, spec: RunSpec, data: Path, *, slot: Slot, stop: Callable[[], bool], report: Callable[[Progress], None]
     ) -> tuple[RunRecord, Mapping[str, np.ndarray]]:
         """Train ``spec`` on the prepared data in ``data``."""
+
+
+class Prober(Protocol):
+    """Measures one finished run; gives each measurement when it is done, so that none is lost to a later one."""
+
+    def __call__(
+        self, record: RunRecord, learned: Mapping[str, np.ndarray], data: Path, probes: Iterable[Probe]
+    ) -> Iterator[tuple[Probe, Measured]]:
+        """Measure the run of ``record`` on the prepared data in ``data``."""

@@ -32,11 +32,19 @@ class SampleError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class ConfidenceInterval:
-    """A two-sided interval with error ``alpha`` on each side; an unknown bound is infinite."""
+    """A two-sided interval with error ``alpha`` on each side, 0 < alpha < 0.5; an unknown bound is infinite.
+
+    Raises:
+        SampleError: ``alpha`` is outside (0, 0.5).
+    """
 
     low: float
     high: float
     alpha: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.alpha < 0.5:
+            raise SampleError(f"alpha is the error of one side, between 0 and 0.5, got {self.alpha}")
 
     @property
     def level(self) -> float:
@@ -64,6 +72,8 @@ class MeanEstimate:
     """Values in the smallest sample."""
     sds: tuple[float, ...]
     """Standard deviation (n - 1) of each sample; empty where the standard error is unknown."""
+    other_mean: float = 0.0
+    """1/n of a mean on the far side that shares each sample's spread (see ``prediction``); 0 without one."""
 
     def interval(self, alpha: float) -> ConfidenceInterval:
         """The interval with error ``alpha`` a side, 0 < alpha < 0.5; the whole line where the spread is unknown.
@@ -71,8 +81,6 @@ class MeanEstimate:
         Raises:
             SampleError: ``alpha`` is outside (0, 0.5).
         """
-        if not 0 < alpha < 0.5:
-            raise SampleError(f"alpha is the error of one side, between 0 and 0.5, got {alpha}")
         if self.value is None or self.standard_error is None:
             return ConfidenceInterval(low=-math.inf, high=math.inf, alpha=alpha)
         half = float(stdtrit(self.df, 1 - alpha)) * self.standard_error
@@ -103,27 +111,34 @@ def student(sample: npt.ArrayLike) -> MeanEstimate:
     Raises:
         SampleError: the sample is not one-dimensional and finite.
     """
-    values = _checked(sample)
+    values = checked(sample)
     return _estimate(_mean(values), values)
 
 
-def prediction(sample: npt.ArrayLike, paper_n: int) -> MeanEstimate:
-    """The mean of one sample, to be set against the mean that another ``paper_n`` seeds gave.
+def prediction(*samples: npt.ArrayLike, paper_n: int) -> MeanEstimate:
+    """A mean, or a difference of two, to be set against what another ``paper_n`` seeds gave.
 
-    The standard error is s * sqrt(1/n + 1/paper_n) (Patil, Peng & Leek 2016): the other mean is
-    over few seeds too, and its spread, which nobody printed, is taken to be ours.
+    The standard error is s * sqrt(1/n + 1/paper_n) (Patil, Peng & Leek 2016), for two samples the root of the sum of
+    both squares: the other means are over few seeds too, and their spread, which nobody printed, is taken to be ours.
 
     Args:
-        sample: one value a seed, shape (n,).
-        paper_n: seeds behind the other mean, from 1.
+        samples: one or two samples, one value a seed, shape (n,) each; the second is subtracted.
+        paper_n: seeds behind each of the other means, from 1.
 
     Raises:
-        SampleError: the sample is not one-dimensional and finite, or ``paper_n`` is below 1.
+        SampleError: a sample is not one-dimensional and finite, there are more than two, or ``paper_n`` is below 1.
     """
     if paper_n < 1:
         raise SampleError(f"a reported mean has at least one run behind it, got {paper_n}")
-    values = _checked(sample)
-    return _estimate(_mean(values), values, other_mean=1 / paper_n)
+    arrays = tuple(map(checked, samples))
+    match [_mean(values) for values in arrays]:
+        case [value]:
+            pass
+        case [first, second]:
+            value = None if first is None or second is None else first - second
+        case _:
+            raise SampleError(f"a mean or a difference is over one or two samples, got {len(arrays)}")
+    return _estimate(value, *arrays, other_mean=1 / paper_n)
 
 
 def welch(first: npt.ArrayLike, second: npt.ArrayLike) -> MeanEstimate:
@@ -136,7 +151,7 @@ def welch(first: npt.ArrayLike, second: npt.ArrayLike) -> MeanEstimate:
     Raises:
         SampleError: a sample is not one-dimensional and finite.
     """
-    samples = _checked(first), _checked(second)
+    samples = checked(first), checked(second)
     means = _mean(samples[0]), _mean(samples[1])
     difference = None if means[0] is None or means[1] is None else means[0] - means[1]
     return _estimate(difference, *samples)
@@ -148,7 +163,7 @@ def _estimate(value: float | None, *samples: FloatArray, other_mean: float = 0.0
     ``other_mean`` is 1/n of a mean on the far side that shares the sample's spread.
     """
     n = min(len(sample) for sample in samples)
-    sds = tuple(0.0 if n < 2 or _constant(sample) else float(np.std(sample, ddof=1)) for sample in samples)
+    sds = tuple(0.0 if n < 2 or constant(sample) else float(np.std(sample, ddof=1)) for sample in samples)
     if not any(sds):
         return MeanEstimate(value=value, standard_error=None, df=None, n=n, sds=())
     parts = [sd * math.sqrt(1 / len(sample) + other_mean) for sd, sample in zip(sds, samples, strict=True)]
@@ -156,10 +171,15 @@ def _estimate(value: float | None, *samples: FloatArray, other_mean: float = 0.0
     standard_error = math.hypot(*parts)
     shares = [(part / standard_error) ** 2 for part in parts]
     df = 1 / sum(share**2 / (len(sample) - 1) for share, sample in zip(shares, samples, strict=True))
-    return MeanEstimate(value=value, standard_error=standard_error, df=df, n=n, sds=sds)
+    return MeanEstimate(value=value, standard_error=standard_error, df=df, n=n, sds=sds, other_mean=other_mean)
 
 
-def _checked(sample: npt.ArrayLike) -> FloatArray:
+def checked(sample: npt.ArrayLike) -> FloatArray:
+    """The sample as an array of shape (n,).
+
+    Raises:
+        SampleError: it is not one-dimensional and finite.
+    """
     values = np.asarray(sample, dtype=np.float64)
     if values.ndim != 1:
         raise SampleError(f"a sample is a one-dimensional array of one value a seed, got shape {values.shape}")
@@ -172,5 +192,6 @@ def _mean(values: FloatArray) -> float | None:
     return float(values.mean()) if len(values) else None
 
 
-def _constant(values: FloatArray) -> bool:
+def constant(values: FloatArray) -> bool:
+    """Whether all values, at least one, are the same but for floating-point rounding."""
     return bool(np.ptp(values) <= _ROUNDING * np.abs(values).max())

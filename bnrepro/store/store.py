@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,12 @@ from pydantic import ValidationError
 
 from bnrepro.errors import StoreError
 from bnrepro.files import explained, sha256_of, write_atomically
+from bnrepro.spec.probe import MEASURED_TYPES, Measured, Probe
 from bnrepro.spec.run import RunRecord
 from bnrepro.spec.value import canonical_json
+from bnrepro.store.checkpoint import CheckpointSlot
+from bnrepro.store.measured import measured_file, measured_files, read_measured, write_measured
+from bnrepro.store.sealed import DamagedError, read, read_sealed
 
 _FORMAT = 1
 _MANIFEST = "manifest.json"
@@ -62,7 +66,7 @@ class Store:
         """
         try:
             files = self._verified_files(key)
-        except _DamagedError as error:
+        except DamagedError as error:
             self._set_aside(key, str(error))
             files = None
         if files is None:
@@ -82,12 +86,46 @@ class Store:
             "key": record.key,
             "files": {name: sha256_of(content) for name, content in files.items()},
         }
+        for stale in measured_files(folder):  # of tensors that were here before
+            stale.unlink(missing_ok=True)
         for name, content in files.items():
             write_atomically(folder / name, content)
         write_atomically(folder / _MANIFEST, canonical_json(manifest).encode())
         CheckpointSlot(folder).discard()
-        for leftover in folder.glob(".*"):  # of a process that was killed while it wrote; we hold the run's lock
-            leftover.unlink(missing_ok=True)
+        _clear_leftovers(folder)
+
+    def measured(self, key: str, probe: Probe) -> Measured | None:
+        """What a probe measured on a run; ``None`` where it did not.
+
+        A damaged file is set aside and counts as absent; so does one of another version, which stays.
+        """
+        path = measured_file(self.folder(key), probe)
+        try:
+            return read_measured(path, probe)
+        except DamagedError as error:
+            self._set_file_aside(path, f"run {key}: {path.name} {error}")
+            return None
+
+    def lacking(self, record: RunRecord, probes: Iterable[Probe]) -> tuple[Probe, ...]:
+        """Which of these probes have yet to measure a run; none of one that diverged, which is never measured."""
+        if record.status == "diverged":
+            return ()
+        return tuple(probe for probe in probes if self.measured(record.key, probe) is None)
+
+    def save_measured(self, key: str, probe: Probe, value: Measured) -> None:
+        """Keep what a probe measured on a finished run. The caller holds the run's lock.
+
+        Raises:
+            StoreError: the run is not there.
+            TypeError: the value is another probe's.
+        """
+        if type(value) is not MEASURED_TYPES[probe]:
+            raise TypeError(f"{probe} gives {MEASURED_TYPES[probe].__name__}, not {type(value).__name__}")
+        folder = self.folder(key)
+        if not (folder / _MANIFEST).exists():
+            raise StoreError(f"run {key} is not in {self.root}; what was measured on it cannot be kept")
+        write_measured(measured_file(folder, probe), value)
+        _clear_leftovers(folder)
 
     def records(self) -> Iterator[RunRecord]:
         """Every finished run, in the order of the keys.
@@ -100,14 +138,17 @@ class Store:
                 yield record
 
     def audit(self) -> Iterator[tuple[str, str | None]]:
-        """Every finished run's key and what is wrong with it, ``None`` where every checksum is right. Moves nothing."""
+        """Every finished run's key and what is wrong with it, ``None`` where every checksum is right. Moves nothing.
+
+        Its measurements are looked at too.
+        """
         for key in self._keys():
+            problem = None
             try:
                 self._verified_files(key)
-            except _DamagedError as error:
-                yield key, str(error)
-            else:
-                yield key, None
+            except DamagedError as error:
+                problem = str(error)
+            yield key, problem or self._damaged_measurement(key)
 
     @contextlib.contextmanager
     def lock(self, key: str) -> Iterator[bool]:
@@ -138,7 +179,7 @@ class Store:
     def _read_record(self, key: str, *, files: Sequence[str]) -> RunRecord | None:
         try:
             found = self._verified_files(key, files)
-        except _DamagedError as error:
+        except DamagedError as error:
             self._set_aside(key, str(error))
             return None
         try:
@@ -153,27 +194,36 @@ class Store:
 
     def _verified_files(self, key: str, names: Sequence[str] = _FILES) -> dict[str, bytes] | None:
         folder = self.folder(key)
-        content = _read(folder / _MANIFEST)
+        content = read(folder / _MANIFEST)
         if content is None:
             return None
         try:
             manifest = json.loads(content)
         except ValueError as error:
-            raise _DamagedError(f"{_MANIFEST} is not JSON") from error
+            raise DamagedError(f"{_MANIFEST} is not JSON") from error
         if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT or manifest.get("key") != key:
-            raise _DamagedError(f"{_MANIFEST} is not the manifest of this run")
+            raise DamagedError(f"{_MANIFEST} is not the manifest of this run")
         sums = manifest.get("files")
         if not isinstance(sums, dict) or set(sums) != set(_FILES):
-            raise _DamagedError(f"{_MANIFEST} does not list the files of a run")
+            raise DamagedError(f"{_MANIFEST} does not list the files of a run")
         files = {}
         for name in names:
-            found = _read(folder / name)
+            found = read(folder / name)
             if found is None:
-                raise _DamagedError(f"{name} is missing")
+                raise DamagedError(f"{name} is missing")
             if sha256_of(found) != sums[name]:
-                raise _DamagedError(f"{name} does not match its checksum")
+                raise DamagedError(f"{name} does not match its checksum")
             files[name] = found
         return files
+
+    def _damaged_measurement(self, key: str) -> str | None:
+        """What is wrong with the first damaged measurement of a run."""
+        for path in measured_files(self.folder(key)):
+            try:
+                read_sealed(path)
+            except DamagedError as error:
+                return f"{path.name} {error}"
+        return None
 
     def _set_aside(self, key: str, why: str) -> None:
         folder, target = self.folder(key), self.root / "set-aside" / f"{key}-{uuid.uuid4().hex[:8]}"
@@ -187,6 +237,16 @@ class Store:
                 return
             folder.rename(target)
         self._notify(f"run {key}: {why}; set aside in {target}, it will be trained again")
+
+    def _set_file_aside(self, path: Path, why: str) -> None:
+        target = self.root / "set-aside" / f"{path.parent.name}-{path.name}-{uuid.uuid4().hex[:8]}"
+        with explained(target):
+            target.parent.mkdir(exist_ok=True)
+            try:
+                path.rename(target)
+            except FileNotFoundError:  # another process met the same damage and was faster
+                return
+        self._notify(f"{why}; set aside in {target}, it will be measured again")
 
     def _check_format(self) -> None:
         path = self.root / "store.json"
@@ -208,46 +268,7 @@ class Store:
             )
 
 
-class CheckpointSlot:
-    """The one checkpoint of one run, sealed with its own checksum."""
-
-    def __init__(self, folder: Path, notify: Callable[[str], None] = lambda _: None) -> None:
-        self._path = folder / "checkpoint"
-        self._notify = notify
-
-    def load(self) -> bytes | None:
-        """What was saved last; ``None`` where nothing was, or where it is damaged (which is said)."""
-        saved = _read(self._path)
-        if saved is None:
-            return None
-        seal, _, content = saved.partition(b"\n")
-        if sha256_of(content).encode() == seal:
-            return content
-        self.reject("does not match its checksum")
-        return None
-
-    def reject(self, why: str) -> None:
-        """Say that what was loaded cannot be used, so that the run starts again from its seed."""
-        self._notify(f"{self._path}: {why}; the run starts again from its seed")
-
-    def save(self, content: bytes) -> None:
-        """Replace the checkpoint; the old one stays until the new one is whole."""
-        write_atomically(self._path, sha256_of(content).encode() + b"\n" + content)
-
-    def discard(self) -> None:
-        """Remove the checkpoint of a run that is done."""
-        self._path.unlink(missing_ok=True)
-
-
-def _read(path: Path) -> bytes | None:
-    """A file's content; ``None`` where there is no such file."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror or error}") from error
-
-
-class _DamagedError(Exception):
-    """What is on disk is not what was written."""
+def _clear_leftovers(folder: Path) -> None:
+    """Remove what a process left that was killed while it wrote; whoever calls this holds the run's lock."""
+    for leftover in folder.glob(".*"):
+        leftover.unlink(missing_ok=True)

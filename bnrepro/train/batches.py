@@ -1,9 +1,10 @@
-"""Batches from a set that lives on the device, augmented there, fixed by the seed alone."""
+"""Batches fixed by the seed alone: of a set that lives on the device and is augmented there, or of any other."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,6 +12,32 @@ from torch.nn import functional
 
 from bnrepro.spec.recipe import Recipe
 from bnrepro.train.random import Purpose, generator
+from bnrepro.train.team import ALONE, Team
+
+
+class Images(Protocol):
+    """One split of a data set, whatever form it has.
+
+    ``places`` are the batches, as slices of positions in an order; what comes are their images (N, C, H, W), uint8,
+    on the device of the labels.
+    """
+
+    @property
+    def labels(self) -> torch.Tensor:
+        """(N,) int64, on the device that trains."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def augmented(
+        self, recipe: Recipe, order: np.ndarray, places: Sequence[slice], *, seed: int, epoch: int
+    ) -> Iterator[torch.Tensor]:
+        """Batches of an epoch in its order (N,), augmented as the recipe says."""
+        ...
+
+    def plain(self, recipe: Recipe, places: Sequence[slice]) -> Iterator[torch.Tensor]:
+        """Batches in the order of the data set, as they are evaluated."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,33 +55,51 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def augmented(
+        self, recipe: Recipe, order: np.ndarray, places: Sequence[slice], *, seed: int, epoch: int
+    ) -> Iterator[torch.Tensor]:
+        """Each image shifted by a whole number of pixels uniform on ±``shift_pixels`` along each axis, black coming
+        in, then mirrored with probability one half. The draws belong to places in the order.
+        """
+        rng = generator(seed, Purpose.AUGMENTATION, epoch)
+        shifts = rng.integers(0, 2 * recipe.shift_pixels, size=(2, len(self)), endpoint=True)
+        mirrored = rng.random(len(self)) < (0.5 if recipe.flip else 0.0)
+        drawn = [torch.from_numpy(array).to(self.images.device) for array in (order, *shifts, mirrored)]
+        for place in places:
+            chosen, down, right, mirror = (array[place] for array in drawn)
+            yield shifted(self.images[chosen], recipe.shift_pixels, down=down, right=right, mirror=mirror)
+
+    def plain(self, recipe: Recipe, places: Sequence[slice]) -> Iterator[torch.Tensor]:  # noqa: ARG002 - needs no crop
+        """The images as they are."""
+        for place in places:
+            yield self.images[place]
+
 
 def training_batches(
-    split: Split, recipe: Recipe, *, seed: int, epoch: int, first_step: int = 0
+    split: Images, recipe: Recipe, *, seed: int, epoch: int, first_step: int = 0, team: Team = ALONE
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """The augmented, normalised batches of one epoch (counted from 0), from ``first_step`` on.
 
-    Each image is shifted by a whole number of pixels uniform on ±``shift_pixels`` along each axis, black
-    coming in, then mirrored with probability one half, then normalised. Order and augmentation are drawn
-    for the whole epoch, so that a step's batch does not depend on where a run resumed.
+    Of each batch, this process's share alone. Order and augmentation are drawn for the whole epoch, so that a step's
+    batch depends neither on where a run resumed nor on the number of processes.
     """
-    count, device = len(split), split.images.device
+    count, device = len(split), split.labels.device
     order = generator(seed, Purpose.ORDER, epoch).permutation(count)
-    rng = generator(seed, Purpose.AUGMENTATION, epoch)
-    shifts = rng.integers(0, 2 * recipe.shift_pixels, size=(2, count), endpoint=True)
-    mirrored = rng.random(count) < (0.5 if recipe.flip else 0.0)
-    drawn = [torch.from_numpy(array).to(device) for array in (order, *shifts, mirrored)]
-    for start in range(first_step * recipe.batch_size, count, recipe.batch_size):
-        chosen, down, right, mirror = (array[start : start + recipe.batch_size] for array in drawn)
-        pixels = shifted(split.images[chosen], recipe.shift_pixels, down=down, right=right, mirror=mirror)
-        yield normalised(pixels, recipe), split.labels[chosen]
+    places = [
+        team.share(start, min(start + recipe.batch_size, count), recipe.batch_parts)
+        for start in range(first_step * recipe.batch_size, count, recipe.batch_size)
+    ]
+    chosen = torch.from_numpy(order).to(device)
+    for place, pixels in zip(places, split.augmented(recipe, order, places, seed=seed, epoch=epoch), strict=True):
+        yield normalised(pixels, recipe), split.labels[chosen[place]]
 
 
-def evaluation_batches(split: Split, recipe: Recipe) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Every image once, in order, normalised and otherwise as it is."""
-    for start in range(0, len(split), recipe.evaluation_batch_size):
-        part = slice(start, start + recipe.evaluation_batch_size)
-        yield normalised(split.images[part], recipe), split.labels[part]
+def evaluation_batches(split: Images, recipe: Recipe) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Every image once, in order, normalised and otherwise as the recipe shows it to a trained network."""
+    size = recipe.evaluation_batch_size
+    places = [slice(start, min(start + size, len(split))) for start in range(0, len(split), size)]
+    for place, pixels in zip(places, split.plain(recipe, places), strict=True):
+        yield normalised(pixels, recipe), split.labels[place]
 
 
 def shifted(

@@ -1,4 +1,4 @@
-"""The :class:`~bnrepro.spec.trainer.Trainer` that workers run.
+"""The :class:`~bnrepro.spec.trainer.Trainer` and the :class:`~bnrepro.spec.trainer.Prober` that workers run.
 
 Importing this module does not import torch: the process that hands it to a pool never needs it, only the
 workers do.
@@ -6,12 +6,13 @@ workers do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from bnrepro.data import load
+from bnrepro.spec.probe import Measured, Probe
 from bnrepro.spec.run import RunRecord, RunSpec
 from bnrepro.spec.trainer import Progress, Slot
 
@@ -22,7 +23,23 @@ TRAINER_MODULE = "bnrepro.train.run"
 def train_prepared(
     spec: RunSpec, data: Path, *, slot: Slot, stop: Callable[[], bool], report: Callable[[Progress], None]
 ) -> tuple[RunRecord, Mapping[str, np.ndarray]]:
-    """Train a run on a prepared data set; see :func:`bnrepro.train.run.train`."""
+    """Train a run on a prepared data set; see :func:`bnrepro.train.run.train`.
+
+    A run in several processes is started by :func:`bnrepro.train.distributed.train_together`.
+    """
+    if spec.processes > 1:
+        from bnrepro.train.distributed import train_together
+
+        return train_together(spec, data, slot=slot, stop=stop, report=report)
     from bnrepro.train.run import train
 
     return train(spec, load(data), slot=slot, stop=stop, report=report)
+
+
+def measure_prepared(
+    record: RunRecord, learned: Mapping[str, np.ndarray], data: Path, probes: Iterable[Probe]
+) -> Iterator[tuple[Probe, Measured]]:
+    """Measure a finished run on a prepared data set; see :func:`bnrepro.train.probes.measure`."""
+    from bnrepro.train.probes import measure
+
+    return measure(record, learned, load(data), probes)

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
+from torch.nn.parallel import DistributedDataParallel
 
 from bnrepro.errors import TrainingError
 from bnrepro.spec.recipe import Precision
 from bnrepro.spec.run import RunSpec
-from bnrepro.train.batches import Split, evaluation_batches
+from bnrepro.train.batches import Images, evaluation_batches
 from bnrepro.train.initialise import digest_of_tensors, initialise
-from bnrepro.train.network import ResNet
+from bnrepro.train.network import ConvNet
+from bnrepro.train.team import ALONE, Team
 from bnrepro.train.trainable import frozen_tensors, learned_parameters, learned_tensors, set_trainable
 
 _MOMENTUM = "momentum/"
+_TOP = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """How well a network does on a split."""
+
+    loss: float
+    """Mean over the images."""
+    accuracy: float
+    """Percent whose likeliest class is theirs."""
+    top5_accuracy: float | None
+    """Percent whose class is among the five likeliest; ``None`` where there are no more than five."""
 
 
 class TrainedModel:
@@ -26,14 +44,20 @@ class TrainedModel:
     included. Weights are laid out channels-last, which suits CPUs and changes no meaning.
     """
 
-    def __init__(self, spec: RunSpec, *, in_channels: int, classes: int, device: torch.device) -> None:
+    def __init__(
+        self, spec: RunSpec, *, in_channels: int, classes: int, device: torch.device, team: Team = ALONE
+    ) -> None:
         self.spec = spec
-        network = ResNet(spec.network, in_channels=in_channels, classes=classes)
+        self.device = device
+        self._team = team
+        network = ConvNet(spec.network, in_channels=in_channels, classes=classes)
         initialise(network, spec)
         set_trainable(network, spec.arm, spec.seed)
         self.initial_digest = digest_of_tensors(dict(network.state_dict()))
         self._frozen_digest = digest_of_tensors(frozen_tensors(network))
         self.network = network.to(device).to(memory_format=torch.channels_last)
+        self._joined = team.joined(self.network)
+        self._norms = [module for module in self.network.modules() if isinstance(module, nn.BatchNorm2d)]
         self._learned = learned_parameters(self.network)
         self._optimiser = torch.optim.SGD(
             self._learned.values(),
@@ -54,25 +78,54 @@ class TrainedModel:
         """Use this learning rate from the next step on."""
         self._optimiser.param_groups[0]["lr"] = lr
 
-    def step(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """One step of SGD. Returns the batch's mean loss and number correct, both () and on the device."""
+    def step(
+        self, inputs: torch.Tensor, labels: torch.Tensor, *, batch: int | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """One step of SGD on this process's share of a batch of ``batch`` images (default: on all of it).
+
+        Returns the share's mean loss and number correct, both () and on the device.
+        """
         self.network.train()
         self._optimiser.zero_grad()
-        logits, loss = self._forward(inputs, labels)
-        loss.backward()  # type: ignore[no-untyped-call]
+        parts = self.spec.recipe.batch_parts // self._team.size
+        loss_sum = torch.zeros((), dtype=torch.float64, device=labels.device)
+        correct = torch.zeros((), dtype=torch.int64, device=labels.device)
+        for part, (seen, wanted) in enumerate(
+            zip(inputs.tensor_split(parts), labels.tensor_split(parts), strict=True), start=1
+        ):
+            self._track_statistics(tracked=self._team.leads and part == 1)
+            with self._averaging(last=part == parts):
+                logits, loss = self._forward(self._joined, seen, wanted)
+                # The team's average over its processes then is the gradient of the mean over the batch.
+                weight = self._team.size * len(wanted) / (batch or len(labels))
+                (loss * weight).backward()  # type: ignore[no-untyped-call]
+            loss_sum += loss.detach().double() * len(wanted)
+            correct += (logits.argmax(dim=1) == wanted).sum()
         self._optimiser.step()
-        return loss.detach(), (logits.argmax(dim=1) == labels).sum()
+        return loss_sum / len(labels), correct
+
+    def evaluate(self, split: Images) -> tuple[float, float]:
+        """Mean loss and percent correct on a split, with BatchNorm's running statistics."""
+        scores = self.scores(split)
+        return scores.loss, scores.accuracy
 
     @torch.no_grad()
-    def evaluate(self, split: Split) -> tuple[float, float]:
-        """Mean loss and percent correct on a split, with BatchNorm's running statistics."""
+    def scores(self, split: Images) -> Scores:
+        """As :meth:`evaluate`, with the five likeliest classes too."""
         self.network.eval()
-        loss_sum, correct = 0.0, 0
+        loss_sum, correct, among_five, classes = 0.0, 0, 0, 0
         for inputs, labels in evaluation_batches(split, self.spec.recipe):
-            logits, loss = self._forward(inputs, labels)
+            logits, loss = self._forward(self.network, inputs, labels)
             loss_sum += loss.item() * len(labels)
             correct += int((logits.argmax(dim=1) == labels).sum())
-        return loss_sum / len(split), 100 * correct / len(split)
+            classes = logits.shape[1]
+            if classes > _TOP:
+                among_five += int((logits.topk(_TOP, dim=1).indices == labels[:, None]).sum())
+        return Scores(
+            loss=loss_sum / len(split),
+            accuracy=100 * correct / len(split),
+            top5_accuracy=100 * among_five / len(split) if classes > _TOP else None,
+        )
 
     def learned_arrays(self) -> dict[str, np.ndarray]:
         """What the store keeps: trained entries and running statistics, float32, by name."""
@@ -112,9 +165,21 @@ class TrainedModel:
         if digest_of_tensors(frozen_tensors(self.network)) != self._frozen_digest:
             raise TrainingError(f"{self.spec}: a frozen tensor changed during training")
 
-    def _forward(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _track_statistics(self, *, tracked: bool) -> None:
+        """Whether BatchNorm's running statistics take in the next training pass, which they do not change."""
+        for norm in self._norms:
+            norm.track_running_stats = tracked
+
+    def _averaging(self, *, last: bool) -> AbstractContextManager[None]:
+        """Gradients of several parts pile up here before they are averaged over the team, once."""
+        joined = self._joined
+        return joined.no_sync() if isinstance(joined, DistributedDataParallel) and not last else nullcontext()
+
+    def _forward(
+        self, network: nn.Module, inputs: torch.Tensor, labels: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         with self._autocast:
-            logits = self.network(inputs)
+            logits = network(inputs)
         return logits, functional.cross_entropy(logits.float(), labels)
 
 

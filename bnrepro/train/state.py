@@ -11,9 +11,9 @@ import safetensors.numpy
 
 from bnrepro.spec.run import EpochRecord
 from bnrepro.spec.trainer import Slot
-from bnrepro.train.model import TrainedModel
+from bnrepro.train.model import Scores, TrainedModel
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(kw_only=True)
@@ -36,6 +36,8 @@ class State:
     """Training time of all epochs that are done."""
     evaluation_seconds: float = 0.0
     resumed: int = 0
+    top5_accuracy: float | None = None
+    """Percent after the last epoch that is done."""
     curve: list[EpochRecord] = field(default_factory=list)
 
     @classmethod
@@ -67,7 +69,7 @@ class State:
         text = np.frombuffer(json.dumps(fields, allow_nan=False).encode(), dtype=np.uint8)
         slot.save(safetensors.numpy.save({**model.state_arrays(), "state": text}))
 
-    def close_epoch(self, *, lr: float, test_loss: float, test_accuracy: float) -> bool:
+    def close_epoch(self, *, lr: float, scores: Scores) -> bool:
         """Record the epoch under way and stand at the start of the next. False if its loss was not finite."""
         loss = self.loss_sum / self.images
         self.curve.append(
@@ -76,16 +78,17 @@ class State:
                 lr=lr,
                 train_loss=_finite(loss),
                 train_accuracy=100 * self.correct / self.images,
-                test_loss=_finite(test_loss),
-                test_accuracy=test_accuracy,
+                test_loss=_finite(scores.loss),
+                test_accuracy=scores.accuracy,
                 seconds=self.epoch_seconds,
             )
         )
+        self.top5_accuracy = scores.top5_accuracy
         self.training_seconds += self.epoch_seconds
         self.epoch += 1
         self.step = self.images = self.correct = 0
         self.loss_sum = self.epoch_seconds = 0.0
-        return math.isfinite(loss) and math.isfinite(test_loss)
+        return math.isfinite(loss) and math.isfinite(scores.loss)
 
 
 def _finite(value: float) -> float | None:

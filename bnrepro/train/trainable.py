@@ -13,25 +13,27 @@ from torch import nn
 from torch.nn import functional
 
 from bnrepro.spec.arms import Arm
-from bnrepro.spec.networks import Role
-from bnrepro.train.network import ResNet
+from bnrepro.spec.layers import Role
+from bnrepro.train.network import ConvNet
 from bnrepro.train.random import Purpose, generator
 
 
 class EntryTrainedConv2d(nn.Module):
     """A convolution of which only some entries are trained.
 
-    ``weight`` (C_out, C_in, k, k) is frozen; ``values`` (m,) are trained and stand at the flat positions
-    ``entries`` (m,) of the weight.
+    ``weight`` (C_out, C_in, k, k) and ``bias`` (C_out,), where there is one, are frozen; ``values`` (m,) are
+    trained and stand at the flat positions ``entries`` (m,) of the weight.
     """
 
     weight: torch.Tensor
+    bias: torch.Tensor | None
     entries: torch.Tensor
 
     def __init__(self, conv: nn.Conv2d, entries: np.ndarray) -> None:
         super().__init__()
         self.stride, self.padding = conv.stride, conv.padding
         self.register_buffer("weight", conv.weight.detach())
+        self.register_buffer("bias", None if conv.bias is None else conv.bias.detach())
         self.register_buffer("entries", torch.from_numpy(entries))
         self.values = nn.Parameter(self.weight.flatten()[self.entries].clone())
 
@@ -41,10 +43,10 @@ class EntryTrainedConv2d(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """As :class:`torch.nn.Conv2d`."""
-        return functional.conv2d(images, self.full_weight(), stride=self.stride, padding=self.padding)
+        return functional.conv2d(images, self.full_weight(), self.bias, stride=self.stride, padding=self.padding)
 
 
-def set_trainable(model: ResNet, arm: Arm, seed: int) -> None:
+def set_trainable(model: ConvNet, arm: Arm, seed: int) -> None:
     """Freeze what the arm does not train; draw the entries of a random arm from the seed."""
     for parameter in model.parameters():
         parameter.requires_grad = False
@@ -54,7 +56,8 @@ def set_trainable(model: ResNet, arm: Arm, seed: int) -> None:
         if arm.random_per_channel:
             unit.conv = EntryTrainedConv2d(conv, _draw_entries(arm, seed, name, tuple(conv.weight.shape)))
         else:
-            conv.weight.requires_grad = arm.convolution or (arm.shortcut and role_of(name) is Role.SHORTCUT)
+            for parameter in conv.parameters():
+                parameter.requires_grad = arm.convolution or (arm.shortcut and role_of(name) is Role.SHORTCUT)
         for parameter in unit.bn.parameters():
             parameter.requires_grad = arm.affine
     for parameter in model.output.parameters():
@@ -66,18 +69,18 @@ def role_of(unit_name: str) -> Role:
     return Role.SHORTCUT if unit_name.endswith(".shortcut") else Role.BODY
 
 
-def learned_parameters(model: ResNet) -> dict[str, nn.Parameter]:
+def learned_parameters(model: ConvNet) -> dict[str, nn.Parameter]:
     """What the optimiser sees, by name, in a fixed order."""
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
-def learned_tensors(model: ResNet) -> dict[str, torch.Tensor]:
+def learned_tensors(model: ConvNet) -> dict[str, torch.Tensor]:
     """What a seed cannot give back: trained parameters and BatchNorm's running statistics."""
     running = {name: tensor for name, tensor in model.named_buffers() if ".running_" in name}
     return {**learned_parameters(model), **running}
 
 
-def frozen_tensors(model: ResNet) -> dict[str, torch.Tensor]:
+def frozen_tensors(model: ConvNet) -> dict[str, torch.Tensor]:
     """What a seed gives back and training must not touch, the positions of random entries included."""
     learned = learned_tensors(model)
     return {

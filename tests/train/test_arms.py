@@ -61,6 +61,8 @@ def entries_and_mask(model: TrainedModel) -> dict[str, tuple[torch.Tensor, torch
     for name, conv in entry_convolutions(model).items():
         weight = conv.full_weight().detach().flatten().clone()
         found[f"{name}.weight"] = weight, torch.zeros(len(weight), dtype=torch.bool).index_fill(0, conv.entries, 1)
+        if conv.bias is not None:
+            found[f"{name}.bias"] = conv.bias.clone(), torch.zeros(len(conv.bias), dtype=torch.bool)
     return found
 
 
@@ -73,7 +75,9 @@ def test_every_arm_with_a_fixed_name_is_tried_here() -> None:
 
 
 @pytest.mark.parametrize("arm", LEARNS)
-@pytest.mark.parametrize(("network", "channels"), [("resnet-8", 3), ("resnet-14", 1), ("wrn-8-2", 3)])
+@pytest.mark.parametrize(
+    ("network", "channels"), [("resnet-8", 3), ("resnet-14", 1), ("wrn-8-2", 3), ("vgg-13-0.125", 1)]
+)
 def test_an_arm_learns_as_many_values_as_the_plan_says(arm: str, network: str, channels: int) -> None:
     spec = run_spec(IMAGES, arm=arm, network=network)
     model = TrainedModel(spec, in_channels=channels, classes=10, device=CPU)
@@ -81,18 +85,36 @@ def test_an_arm_learns_as_many_values_as_the_plan_says(arm: str, network: str, c
     assert sum(int(learns.sum()) for _, learns in entries_and_mask(model).values()) == model.trainable_parameters
 
 
+@pytest.mark.parametrize("arm", ["all", "batchnorm", "batchnorm_shortcut_output", "random_2"])
+@pytest.mark.parametrize("network", ["imagenet-resnet-18", "imagenet-resnet-50"])
+def test_an_arm_learns_as_many_values_of_an_imagenet_network_as_the_plan_says(arm: str, network: str) -> None:
+    model = model_of(arm, network=network)
+    assert model.trainable_parameters == trainable_parameters(model.spec.network, model.spec.arm, 3, classes=10)
+
+
 @pytest.mark.parametrize("arm", LEARNS)
-def test_an_arm_learns_exactly_the_names_it_says(arm: str) -> None:
-    parameters = dict(model_of(arm).network.named_parameters())
+@pytest.mark.parametrize("network", ["resnet-8", "vgg-11-0.0625"])
+def test_an_arm_learns_exactly_the_names_it_says(arm: str, network: str) -> None:
+    parameters = dict(model_of(arm, network=network).network.named_parameters())
     learned = {name for name, parameter in parameters.items() if parameter.requires_grad}
     assert learned == {name for name in parameters if re.fullmatch(LEARNS[arm], name)}
     assert learned
 
 
+def test_a_convolution_that_trains_single_entries_convolves_as_it_did_before() -> None:
+    usual, random = (dict(model_of(arm, network="vgg-11-0.0625").network.units()) for arm in ("batchnorm", "random_2"))
+    for name, unit in random.items():
+        assert isinstance(unit.conv, EntryTrainedConv2d)
+        assert unit.conv.bias is not None
+        images = torch.randn(2, unit.conv.weight.shape[1], 4, 4, generator=torch.Generator().manual_seed(0))
+        torch.testing.assert_close(unit.conv(images), usual[name].conv(images))
+
+
 @pytest.mark.parametrize("arm", LEARNS)
-def test_three_steps_move_all_that_learns_and_no_bit_of_the_rest(arm: str) -> None:
+@pytest.mark.parametrize("network", ["resnet-8", "vgg-11-0.0625"])
+def test_three_steps_move_all_that_learns_and_no_bit_of_the_rest(arm: str, network: str) -> None:
     # A weight decay of 0.5 shrinks an entry that it wrongly reaches by a seventh in three steps.
-    model = model_of(arm, weight_decay=0.5)
+    model = model_of(arm, network=network, weight_decay=0.5)
     before = entries_and_mask(model)
     train_steps(model, 3)
     after = entries_and_mask(model)
@@ -107,9 +129,10 @@ def test_three_steps_move_all_that_learns_and_no_bit_of_the_rest(arm: str) -> No
 
 
 @pytest.mark.parametrize("arm", LEARNS)
-def test_weight_decay_pulls_every_learned_value_and_only_those(arm: str) -> None:
+@pytest.mark.parametrize("network", ["resnet-8", "vgg-11-0.0625"])
+def test_weight_decay_pulls_every_learned_value_and_only_those(arm: str, network: str) -> None:
     # After one step, two decays leave weights that differ by lr · (difference in decay) · (weight at the start).
-    models = [model_of(arm, weight_decay=decay) for decay in (0.0, 0.5)]
+    models = [model_of(arm, network=network, weight_decay=decay) for decay in (0.0, 0.5)]
     before = entries_and_mask(models[0])
     assert train_steps(models[0], 1) == train_steps(models[1], 1)
     without, decayed = map(entries_and_mask, models)
@@ -137,7 +160,7 @@ def test_the_store_gets_learned_values_and_running_statistics_and_no_more(arm: s
     assert {array.dtype for array in arrays.values()} == {np.dtype(np.float32)}
 
 
-@pytest.mark.parametrize("name", ["resnet-14", "resnet-32", "wrn-14-4"])
+@pytest.mark.parametrize("name", ["resnet-14", "resnet-32", "wrn-14-4", "vgg-11", "vgg-19", "imagenet-resnet-200"])
 def test_two_random_entries_a_channel_are_as_many_as_batchnorm_has(name: str) -> None:
     network = Network.parse(name)
     assert trainable_parameters(network, Arm.parse("random_2"), 3) == network.counts().batchnorm

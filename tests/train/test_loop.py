@@ -23,7 +23,8 @@ from bnrepro.spec.scale import Scale
 from bnrepro.spec.trainer import Interrupted, Progress
 from bnrepro.train.batches import Split, training_batches
 from bnrepro.train.model import TrainedModel
-from bnrepro.train.run import divergence_of, train
+from bnrepro.train.record import divergence_of
+from bnrepro.train.run import train
 from tests.train.helpers import MemorySlot, recipe, run_spec, striped_images
 
 IMAGES = striped_images()
@@ -85,9 +86,9 @@ def test_the_learning_rate_drops_tenfold_at_the_first_step_of_each_milestone() -
 def test_every_step_of_an_epoch_takes_the_epochs_learning_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     rates = []
 
-    def step(self: TrainedModel, *batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def step(self: TrainedModel, *batch: Any, **named: Any) -> tuple[torch.Tensor, torch.Tensor]:
         rates.append(self._optimiser.param_groups[0]["lr"])
-        return original(self, *batch)
+        return original(self, *batch, **named)
 
     original = TrainedModel.step
     monkeypatch.setattr(TrainedModel, "step", step)
@@ -186,7 +187,7 @@ def test_a_run_that_diverged_before_its_checkpoint_diverges_after_it() -> None:
 
 def test_a_loss_without_a_value_is_diverged_whatever_the_accuracy() -> None:
     for train_loss, test_loss in ((None, 1.0), (1.0, None), (None, None)):
-        found = divergence_of(train_loss, test_loss, 90.0, IMAGES)
+        found = divergence_of(train_loss, test_loss, 90.0, classes=10, images=40)
         assert found == "the loss stopped being a finite number"
 
 
@@ -195,8 +196,7 @@ def test_a_loss_without_a_value_is_diverged_whatever_the_accuracy() -> None:
 )
 def test_an_accuracy_that_a_guesser_could_reach_is_diverged(accuracy: float, diverged: bool) -> None:
     # Of 10,000 images a guesser gets 10 %, with a standard error of 0.3 points.
-    images = striped_images(test=10_000, side=1)
-    found = divergence_of(1.0, 1.0, accuracy, images)
+    found = divergence_of(1.0, 1.0, accuracy, classes=10, images=10_000)
     assert found == (f"accuracy {accuracy:.1f} % is at chance level" if diverged else None)
 
 
@@ -314,10 +314,10 @@ def test_other_data_than_the_specs_are_refused_before_training() -> None:
     [("batchnorm", "stem.conv.weight"), ("output", "stem.bn.weight"), ("random_2", "group1.block1.conv1.conv.weight")],
 )
 def test_a_frozen_tensor_that_moves_is_an_error(arm: str, tensor: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def step(self: TrainedModel, *batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def step(self: TrainedModel, *batch: Any, **named: Any) -> tuple[torch.Tensor, torch.Tensor]:
         first = self.network.state_dict()[tensor]
         first[(0,) * first.dim()] *= 1 + 1e-6
-        return original(self, *batch)
+        return original(self, *batch, **named)
 
     original = TrainedModel.step
     monkeypatch.setattr(TrainedModel, "step", step)

@@ -1,4 +1,4 @@
-"""The networks in torch: Table 1's counts, and the shape of a CIFAR ResNet."""
+"""The networks in torch: the paper's counts, the shapes, and other people's networks as witnesses."""
 
 from __future__ import annotations
 
@@ -7,23 +7,27 @@ from contextlib import contextmanager
 
 import pytest
 import torch
+import torchvision
 from torch import nn
 from torch.nn import functional
 
-from bnrepro.spec.networks import Network, Role
+from bnrepro.spec.layers import Role
+from bnrepro.spec.networks import Network
 from bnrepro.train.initialise import initialise
-from bnrepro.train.network import Block, ResNet
+from bnrepro.train.network import Block, ConvNet
 from tests.train.helpers import run_spec, striped_images
 
 DEPTHS = [f"resnet-{depth}" for depth in (14, 32, 56, 110, 218, 434, 866)]
 WIDTHS = [f"wrn-14-{width}" for width in (2, 4, 8, 16, 32)]
+IMAGENET = [f"imagenet-resnet-{depth}" for depth in (18, 34, 50, 101, 200)]
+VGG = [f"vgg-{depth}" for depth in (11, 13, 16, 19)]
 STRIDED = {"group2.block1", "group3.block1"}
 
 
-def drawn(name: str) -> ResNet:
+def drawn(name: str) -> ConvNet:
     """A network at its initial draw, in evaluation mode, with running statistics that are not 0 and 1."""
     spec = run_spec(striped_images(), network=name)
-    model = ResNet(spec.network, in_channels=3, classes=10)
+    model = ConvNet(spec.network, in_channels=3, classes=10)
     initialise(model, spec)
     for _, unit in model.units():
         channels = torch.arange(unit.bn.num_features)
@@ -57,11 +61,11 @@ def watched(modules: dict[str, nn.Module]) -> Iterator[dict[str, list[tuple[torc
         hook.remove()
 
 
-@pytest.mark.parametrize("name", DEPTHS + WIDTHS)
-def test_torch_counts_the_parameters_of_table_1(name: str) -> None:
+@pytest.mark.parametrize("name", [*DEPTHS, *WIDTHS, *IMAGENET, *VGG, "wrn-20-0.125", "vgg-16-0.25"])
+def test_torch_counts_the_parameters_of_the_papers_tables(name: str) -> None:
     network = Network.parse(name)
     with torch.device("meta"):
-        model = ResNet(network, in_channels=3, classes=10)
+        model = ConvNet(network, in_channels=3, classes=network.classes)
     rows = {"total": 0, "batchnorm": 0, "output": 0, "shortcut": 0}
     for parameter_name, parameter in model.named_parameters():
         rows["total"] += parameter.numel()
@@ -74,12 +78,12 @@ def test_torch_counts_the_parameters_of_table_1(name: str) -> None:
 def test_grey_images_shrink_the_stem_alone() -> None:
     network = Network.parse("resnet-14")
     with torch.device("meta"):
-        model = ResNet(network, in_channels=1, classes=10)
+        model = ConvNet(network, in_channels=1, classes=10)
     assert sum(parameter.numel() for parameter in model.parameters()) == network.counts(1).total
     assert network.counts(3).total - network.counts(1).total == 2 * 9 * 16
 
 
-@pytest.mark.parametrize("name", ["resnet-14", "wrn-8-2"])
+@pytest.mark.parametrize("name", ["resnet-14", "wrn-8-2", "vgg-13-0.25", "imagenet-resnet-18", "imagenet-resnet-50"])
 def test_units_stand_in_the_order_of_the_layer_list(name: str) -> None:
     model = drawn(name)
     listed = {layer.name: layer for layer in Network.parse(name).convolutions()}
@@ -87,26 +91,120 @@ def test_units_stand_in_the_order_of_the_layer_list(name: str) -> None:
     for unit_name, unit in model.units():
         conv, layer = unit.conv, listed[unit_name]
         assert isinstance(conv, nn.Conv2d)
-        assert conv.bias is None
+        assert (conv.bias is not None) == layer.bias
+        assert conv.padding == (layer.kernel // 2,) * 2
         assert (conv.in_channels, conv.out_channels) == (layer.in_channels, layer.out_channels)
         assert (conv.kernel_size, conv.stride) == ((layer.kernel,) * 2, (layer.stride,) * 2)
         assert unit.bn.num_features == layer.out_channels
 
 
-def test_a_hook_on_each_relu_sees_the_activations_of_every_unit() -> None:
-    model = drawn("resnet-14")
+@pytest.mark.parametrize(
+    ("name", "side", "sides"),
+    [
+        ("resnet-14", 32, {"stem": 32, "group1": 32, "group2": 16, "group3": 8}),
+        ("vgg-11-0.25", 32, {"group1": 32, "group2": 16, "group3": 8, "group4": 4, "group5": 2}),
+        ("vgg-19-0.25", 8, {"group1": 8, "group2": 4, "group3": 2, "group4": 1, "group5": 1}),
+        ("imagenet-resnet-18", 64, {"stem": 32, "group1": 16, "group2": 8, "group3": 4, "group4": 2}),
+    ],
+)
+def test_a_hook_on_each_relu_sees_the_activations_of_every_unit(name: str, side: int, sides: dict[str, int]) -> None:
+    model = drawn(name)
     relus = {name: module for name, module in model.named_modules() if isinstance(module, nn.ReLU)}
     with watched(relus) as seen:
-        model(noise(2, 32))
-    sides = {"stem": 32, "group1": 32, "group2": 16, "group3": 8}
-    body = [layer for layer in Network.parse("resnet-14").convolutions() if layer.role is Role.BODY]
+        model(noise(2, side))
+    body = [layer for layer in Network.parse(name).convolutions() if layer.role is Role.BODY]
     shapes = [(2, layer.out_channels, *[sides[layer.name.partition(".")[0]]] * 2) for layer in body]
-    assert len(relus) == len({id(module) for module in relus.values()}) == 13
-    assert [len(calls) for calls in seen.values()] == [1] * 13
+    assert len(relus) == len({id(module) for module in relus.values()}) == len(body)
+    assert [len(calls) for calls in seen.values()] == [1] * len(body)
     assert [tuple(calls[0][1].shape) for calls in seen.values()] == shapes
     for ((before, after),) in seen.values():
         assert torch.equal(after, before.clamp(min=0))
         assert 0 < (after == 0).float().mean() < 1
+
+
+def test_a_bottleneck_has_its_stride_on_the_3x3_and_a_relu_after_each_unit() -> None:
+    model = drawn("imagenet-resnet-50")
+    watch = {name: model.get_submodule(f"group2.block1.{name}") for name in ("relu1", "relu2", "relu3", "shortcut")}
+    with watched(watch) as seen:
+        model(noise(1, 64))
+    shapes = {name: tuple(calls[0][1].shape) for name, calls in seen.items()}
+    assert shapes == {
+        "relu1": (1, 128, 16, 16),
+        "relu2": (1, 128, 8, 8),
+        "relu3": (1, 512, 8, 8),
+        "shortcut": (1, 512, 8, 8),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [
+        ("resnet-14", 32),
+        ("resnet-14", 7),
+        ("vgg-11-0.25", 32),
+        ("vgg-11-0.25", 8),
+        ("vgg-13-0.25", 27),
+        ("imagenet-resnet-18", 64),
+        ("imagenet-resnet-50", 75),
+    ],
+)
+def test_multiply_adds_are_those_that_the_forward_pass_makes(name: str, side: int) -> None:
+    model = drawn(name)
+    convolutions = {name: unit.conv for name, unit in model.units()}
+    with watched(convolutions) as seen:
+        model(noise(1, side))
+    made = 0
+    for name_of_unit, ((_, output),) in seen.items():
+        conv = convolutions[name_of_unit]
+        assert isinstance(conv, nn.Conv2d)
+        made += conv.weight.numel() * output.shape[2] * output.shape[3]
+    assert made == Network.parse(name).multiply_adds(side)
+
+
+def with_tensors_of(model: ConvNet, other: nn.Module) -> nn.Module:
+    """Another network of the same layers, given the first one's parameters and running statistics in turn."""
+    ours, theirs = model.state_dict(), other.state_dict()
+    assert [tensor.shape for tensor in ours.values()] == [tensor.shape for tensor in theirs.values()]
+    other.load_state_dict(dict(zip(theirs, ours.values(), strict=True)))
+    return other.train(model.training)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("depth", [18, 50])
+def test_imagenet_resnets_compute_what_torchvisions_do(depth: int, training: bool) -> None:
+    model = drawn(f"imagenet-resnet-{depth}").train(training)
+    other = with_tensors_of(model, getattr(torchvision.models, f"resnet{depth}")(num_classes=10))
+    images = noise(2, 65)
+    with torch.no_grad():
+        torch.testing.assert_close(model(images), other(images))
+
+
+@pytest.mark.parametrize("depth", [18, 34, 50, 101])
+def test_imagenet_resnets_have_as_many_parameters_as_torchvisions(depth: int) -> None:
+    with torch.device("meta"):
+        other = getattr(torchvision.models, f"resnet{depth}")()
+    total = sum(parameter.numel() for parameter in other.parameters())
+    assert total == Network.parse(f"imagenet-resnet-{depth}").counts().total
+
+
+VGG_16 = "64 64 M 128 128 M 256 256 256 M 512 512 512 M 512 512 512"
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_vgg_computes_what_appendix_c_writes_as_a_row(training: bool) -> None:
+    model = drawn("vgg-16").train(training)
+    row: list[nn.Module] = []
+    channels = 3
+    for item in VGG_16.split():
+        if item == "M":
+            row.append(nn.MaxPool2d(2))
+        else:
+            row += [nn.Conv2d(channels, int(item), 3, padding=1), nn.BatchNorm2d(int(item)), nn.ReLU()]
+            channels = int(item)
+    other = with_tensors_of(model, nn.Sequential(*row, nn.AvgPool2d(2), nn.Flatten(), nn.Linear(512, 10)))
+    images = noise(2, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(model(images), other(images))
 
 
 def test_only_the_strided_blocks_have_a_shortcut_of_their_own() -> None:

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from bnrepro.train.batches import Split, training_batches
 from bnrepro.train.model import TrainedModel
-from bnrepro.train.network import ResNet
+from bnrepro.train.network import ConvNet
 from bnrepro.train.trainable import EntryTrainedConv2d
 from tests.train.helpers import recipe, run_spec, striped_images
 
@@ -18,7 +18,7 @@ STEPS = 20
 
 
 def plain_loop(
-    network: ResNet, masks: dict[str, torch.Tensor], batches: list[tuple[torch.Tensor, torch.Tensor]]
+    network: ConvNet, masks: dict[str, torch.Tensor], batches: list[tuple[torch.Tensor, torch.Tensor]]
 ) -> list[float]:
     """Textbook SGD. A mask says which entries of a tensor learn; the others are put back after each step."""
     parameters = dict(network.named_parameters())
@@ -39,9 +39,9 @@ def plain_loop(
     return losses
 
 
-def plain_copy(model: TrainedModel) -> tuple[ResNet, dict[str, torch.Tensor]]:
+def plain_copy(model: TrainedModel) -> tuple[ConvNet, dict[str, torch.Tensor]]:
     """The same initial tensors in an ordinary network, with a mask over the entries that the arm trains."""
-    plain = ResNet(model.spec.network, in_channels=3, classes=10)
+    plain = ConvNet(model.spec.network, in_channels=3, classes=10)
     values, masks = {}, {}
     for name, parameter in model.network.named_parameters():
         if not name.endswith(".values"):

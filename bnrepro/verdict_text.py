@@ -1,0 +1,87 @@
+"""Verdicts as a person reads them on a terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from bnrepro.spec.results import Interval, VerdictDocument
+from bnrepro.terminal import Terminal
+from bnrepro.wording import plural
+
+
+def check_rows(document: VerdictDocument) -> list[list[str]]:
+    """The table of checks, heading first."""
+    rows = [["check", "verdict", "estimate", "interval", "level", "n"]]
+    for check in document.checks:
+        assessed = check.estimate is not None
+        rows.append(
+            [
+                check.id,
+                check.verdict,
+                points(check.estimate),
+                interval(check.interval) if assessed else "-",
+                f"{check.level:.0%}" if assessed else "-",
+                str(check.n) if assessed else "-",
+            ]
+        )
+    return rows
+
+
+def not_assessed(document: VerdictDocument) -> dict[str, list[str]]:
+    """The checks that could not be assessed, by reason."""
+    reasons: dict[str, list[str]] = {}
+    for check in document.checks:
+        if check.verdict.value == "not assessed":
+            reasons.setdefault(check.reason, []).append(check.id)
+    return reasons
+
+
+def show_verdict(out: Terminal, document: VerdictDocument) -> None:
+    """The verdict with its scale, the sentence behind it, and the table of checks."""
+    out.say()
+    out.say(f"{document.verdict.upper()} at scale {document.scale}: {document.title}")
+    for deviation in document.deviations:
+        out.say(f"not as declared: {deviation}", indent="  ")
+    out.say(document.reason, indent="  ")
+    out.say()
+    out.table(check_rows(document))
+    for reason, names in not_assessed(document).items():
+        out.say(f"{', '.join(names)}: {reason}", indent="  ")
+    for failure in document.failed:
+        out.paragraphs(f"failed: {failure.description}: {failure.error}", indent="  ")
+    counts = document.trainings
+    out.say()
+    out.say(
+        f"trainings: {counts.needed} needed, {counts.cached} from the store, {counts.trained} trained"
+        + (f", {counts.failed} failed" if counts.failed else "")
+    )
+
+
+def show_verdicts(out: Terminal, documents: Sequence[VerdictDocument]) -> None:
+    """One line a claim, and how many came out how."""
+    rows = [["claim", "scale", "verdict", "checks that held, failed, stayed open"]]
+    for document in documents:
+        words = Counter(check.verdict.value for check in document.checks)
+        held = words["confirmed"] + words["supported"]
+        counts = f"{held}, {words['refuted'] + words['contradicted']}, {words['inconclusive']}"
+        left = words["not assessed"]
+        rows.append(
+            [document.claim, document.scale, document.verdict, counts + (f"; {left} not assessed" if left else "")]
+        )
+    out.say()
+    out.table(rows)
+    out.say()
+    verdicts = Counter(document.verdict.value for document in documents)
+    out.say(f"{plural(len(documents), 'claim')}: " + ", ".join(f"{count} {word}" for word, count in verdicts.items()))
+
+
+def points(value: float | None) -> str:
+    """A number of points, or a dash."""
+    return "-" if value is None else f"{value:.1f}"
+
+
+def interval(bounds: Interval) -> str:
+    """An interval in points; unbounded sides as infinity."""
+    low, high = bounds
+    return f"[{'-∞' if low is None else f'{low:.1f}'}, {'∞' if high is None else f'{high:.1f}'}]"
