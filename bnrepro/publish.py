@@ -16,7 +16,7 @@ from bnrepro.measure import value_of
 from bnrepro.plan import Setting
 from bnrepro.question import ARITHMETIC, Question
 from bnrepro.recipes import RECIPE_VERSION
-from bnrepro.spec.checks import Cell
+from bnrepro.spec.checks import Cell, CountCheck
 from bnrepro.spec.claim import Claim
 from bnrepro.spec.load import References
 from bnrepro.spec.metrics import Metric
@@ -171,6 +171,10 @@ def _data_used(data: PreparedData, recipe: Recipe, records: Sequence[RunRecord])
 def _paper_values(claim: Claim, question: Question, references: References) -> tuple[PaperValue, ...]:
     """The numbers that the checks name, and those of the claim's arms on the networks evaluated."""
     named = {name for check in claim.checks for name in check.references}
+    for check in claim.checks:
+        if isinstance(check, CountCheck) and check.table is not None:
+            networks = question.networks[check.networks]
+            named |= {check.reference_for(network, each) for network in networks for each in check.quantities}
     arms = {arm for check in claim.checks for arm in check.arms}
     return tuple(
         PaperValue(

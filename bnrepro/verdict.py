@@ -20,6 +20,7 @@ from bnrepro.spec.scale import Outcome, Scale, Verdict, word_for
 
 _VERBS = {Outcome.OUTSIDE: "failed", Outcome.OPEN: "stayed open", Outcome.INSIDE: "held"}
 """The outcomes of an assessed check, the one that settles a conjunction first."""
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +118,7 @@ def _headline(
     if not assessed:
         why = f": {left_out[0].reason}" if left_out else ""
         return Outcome.NOT_ASSESSED, f"No deciding check could be assessed{why}.", None
-    aside = f"; not assessed: {', '.join(result.id for result in left_out)}" if left_out else ""
+    aside = f"; {_named(left_out)} not assessed" if left_out else ""
     outcome, verb = next((outcome, verb) for outcome, verb in _VERBS.items() if by_outcome[outcome])
     first = by_outcome[outcome][0]
     told = f"{_share(len(by_outcome[outcome]), assessed)} {verb}"
@@ -125,6 +126,13 @@ def _headline(
     if outcome is Outcome.INSIDE and left_out and all_must_be_assessed:
         return Outcome.OPEN, f"{told}; but {left_out[0].id} is not assessed: {left_out[0].reason}.", left_out[0].id
     return outcome, f"{told}{aside}.", first.id
+
+
+def _named(results: Sequence[CheckResult]) -> str:
+    """A few checks by name, many by number."""
+    if len(results) > _MOST_NAMED:
+        return f"{len(results)} others"
+    return ", ".join(result.id for result in results)
 
 
 def _share(count: int, total: int) -> str:

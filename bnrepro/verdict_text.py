@@ -7,24 +7,25 @@ from collections.abc import Sequence
 
 from bnrepro.spec.results import Interval, VerdictDocument
 from bnrepro.terminal import Terminal
-from bnrepro.wording import plural
+from bnrepro.wording import decimals, plural
 
 
 def check_rows(document: VerdictDocument) -> list[list[str]]:
     """The table of checks, heading first."""
     rows = [["check", "verdict", "estimate", "interval", "level", "n"]]
     for check in document.checks:
-        assessed = check.estimate is not None
-        rows.append(
-            [
-                check.id,
-                check.verdict,
-                points(check.estimate),
-                interval(check.interval) if assessed else "-",
-                f"{check.level:.0%}" if assessed else "-",
-                str(check.n) if assessed else "-",
+        digits = decimals(check.unit)
+        cells = ["-"] * 4
+        if check.estimate is not None:
+            cells = [
+                _amount(check.estimate, digits),
+                _interval(check.interval, digits),
+                f"{check.level:.0%}",
+                str(check.n),
             ]
-        )
+            if not check.runs:
+                cells[1:] = ["exact", "-", "-"]  # arithmetic
+        rows.append([check.id, check.verdict, *cells])
     return rows
 
 
@@ -76,12 +77,11 @@ def show_verdicts(out: Terminal, documents: Sequence[VerdictDocument]) -> None:
     out.say(f"{plural(len(documents), 'claim')}: " + ", ".join(f"{count} {word}" for word, count in verdicts.items()))
 
 
-def points(value: float | None) -> str:
-    """A number of points, or a dash."""
-    return "-" if value is None else f"{value:.1f}"
+def _amount(value: float, digits: int) -> str:
+    return f"{value:,.{digits}f}"
 
 
-def interval(bounds: Interval) -> str:
-    """An interval in points; unbounded sides as infinity."""
+def _interval(bounds: Interval, digits: int) -> str:
+    """An interval; unbounded sides as infinity."""
     low, high = bounds
-    return f"[{'-∞' if low is None else f'{low:.1f}'}, {'∞' if high is None else f'{high:.1f}'}]"
+    return f"[{'-∞' if low is None else _amount(low, digits)}, {'∞' if high is None else _amount(high, digits)}]"

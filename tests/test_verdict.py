@@ -100,7 +100,7 @@ def test_numbers_of_the_paper_are_not_assessed_below_its_scale(scale: Scale) -> 
     assert [each.verdict.value for each in judgement.checks] == ["supported", *["not assessed"] * 3]
     assert "only scale paper" in judgement.checks[1].reason
     assert judgement.verdict is PreviewVerdict.SUPPORTED
-    assert judgement.reason.endswith("; not assessed: containment, range, worst_case.")
+    assert judgement.reason.endswith("; containment, range, worst_case not assessed.")
     alone = judged(claim(check("range")), arms(FAR, BASE), scale=scale)
     assert (alone.verdict, alone.headline_check) == (PreviewVerdict.NOT_ASSESSED, None)
 

@@ -17,7 +17,7 @@ from bnrepro.stats import (
     clopper_pearson_upper,
     seeds_needed,
 )
-from bnrepro.wording import plural
+from bnrepro.wording import decimals, plural
 
 MOST_SEEDS = 100
 """Beyond this a reader is told that seeds will not settle it."""
@@ -37,11 +37,6 @@ def quantity(value: float | None, interval: ConfidenceInterval, unit: str) -> st
         number = f"{value:z.{digits}f}" + (" %" if unit == "percent" else "")
     bounded = math.isfinite(interval.low) or math.isfinite(interval.high)
     return f"{number} {bracket(interval, digits)}" if bounded else number
-
-
-def decimals(unit: str) -> int:
-    """Decimals that a reader needs: one for percentages and points, two for slopes, three for γ and ratios."""
-    return {"points": 1, "percent": 1, "points per doubling": 2}.get(unit, 3)
 
 
 def bracket(interval: ConfidenceInterval, digits: int = 1) -> str:

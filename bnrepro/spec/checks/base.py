@@ -113,6 +113,30 @@ class CheckBase(Documented):
         return tuple(tuple((network, arm) for arm in self.arms) for network in groups[self.networks])
 
 
+class WithMargin(CheckBase):
+    """A check with a margin."""
+
+    margin: Amount
+    """By how much an estimate may miss its bound, or must exceed it."""
+
+    @property
+    def shown_margin(self) -> float:
+        """What a report shows as the margin, in the metric's unit."""
+        return self.margin
+
+
+class AgainstPaper(CheckBase):
+    """A check against a number of the paper."""
+
+    reference: ReferenceId
+    """The reported number or range."""
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Reference numbers that the check is held against."""
+        return (self.reference,)
+
+
 class OneArm(CheckBase):
     """A check about the mean of one arm."""
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from bnrepro.spec.checks.base import Amount, CheckBase, Comparison, Groups, ReferenceForm, ReferenceId, TwoArms
 from bnrepro.spec.networks import Network
-from bnrepro.spec.quantities import QuantityName
+from bnrepro.spec.quantities import QUANTITIES, QuantityName
 from bnrepro.spec.value import MisplacedError
 
 
@@ -33,6 +33,9 @@ class CountCheck(CheckBase):
     def _one_source(self) -> Self:
         if (self.reference is None) == (self.table is None):
             raise MisplacedError("give either 'reference' or 'table'")
+        units = {QUANTITIES[quantity].unit for quantity in self.quantities}
+        if len(units) > 1:
+            raise MisplacedError(f"one check counts in one unit, not in {' and '.join(sorted(units))}", "quantities")
         return self
 
     @property

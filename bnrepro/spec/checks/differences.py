@@ -7,36 +7,22 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from bnrepro.spec.arms import Arm, ArmField
-from bnrepro.spec.checks.base import Amount, CheckBase, Comparison, Groups, OneArm, TwoArms, paired
+from bnrepro.spec.checks.base import CheckBase, Comparison, Groups, OneArm, TwoArms, WithMargin, paired
 from bnrepro.spec.value import Identifier, MisplacedError
 
 
-class SuperiorityCheck(TwoArms):
+class SuperiorityCheck(TwoArms, WithMargin):
     """On every network, the mean of `better` exceeds that of `worse` by more than the margin."""
 
     kind: Literal["superiority"]
-    margin: Amount
-    """By how much the difference must exceed 0."""
     times: Annotated[float, Field(gt=0, le=10)] = 1
     """What `worse` is multiplied by first: 1.5 asks for one and a half times as much."""
 
-    @property
-    def shown_margin(self) -> float:
-        """In the metric's unit."""
-        return self.margin
 
-
-class NonInferiorityCheck(TwoArms):
+class NonInferiorityCheck(TwoArms, WithMargin):
     """On every network, `better` is not worse than `worse` by more than the margin."""
 
     kind: Literal["non_inferiority"]
-    margin: Amount
-    """By how much `better` may fall short."""
-
-    @property
-    def shown_margin(self) -> float:
-        """In the metric's unit."""
-        return self.margin
 
 
 class EitherForm(CheckBase):
@@ -81,7 +67,7 @@ class EitherForm(CheckBase):
         return self.better is not None or self.metric.is_change
 
 
-class EquivalenceCheck(EitherForm):
+class EquivalenceCheck(EitherForm, WithMargin):
     """On every network, the difference, or a change within each run, lies within the margin either way (TOST)."""
 
     kind: Literal["equivalence"]
@@ -96,18 +82,11 @@ class EquivalenceCheck(EitherForm):
             raise MisplacedError(f"{self.metric} of one arm is no difference; give 'better' and 'worse'", "metric")
         return self
 
-    @property
-    def shown_margin(self) -> float:
-        """In the metric's unit."""
-        return self.margin
 
-
-class AboveChanceCheck(OneArm):
+class AboveChanceCheck(OneArm, WithMargin):
     """On every network, the mean of the arm exceeds what guessing scores by more than the margin."""
 
     kind: Literal["above_chance"]
-    margin: Amount
-    """By how much it must exceed chance."""
 
     @model_validator(mode="after")
     def _can_be_guessed(self) -> Self:
@@ -115,13 +94,8 @@ class AboveChanceCheck(OneArm):
             raise MisplacedError(f"guessing says nothing about {self.metric}", "metric")
         return self
 
-    @property
-    def shown_margin(self) -> float:
-        """In points."""
-        return self.margin
 
-
-class MatchingCheck(CheckBase):
+class MatchingCheck(WithMargin):
     """On every network, `at` is not worse than `target` by more than the margin, while `below` is."""
 
     kind: Literal["matching"]
@@ -138,11 +112,6 @@ class MatchingCheck(CheckBase):
     def arms(self) -> tuple[Arm, ...]:
         """The arms whose runs the check reads."""
         return (self.target, self.at, self.below)
-
-    @property
-    def shown_margin(self) -> float:
-        """In points."""
-        return self.margin
 
 
 class SpreadCheck(OneArm):

@@ -10,30 +10,25 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from bnrepro.spec.arms import Arm, ArmField
-from bnrepro.spec.checks.base import Amount, CheckBase, Comparison, Groups, OneArm, ReferenceId
+from bnrepro.spec.checks.base import AgainstPaper, Amount, CheckBase, Comparison, Groups, OneArm, WithMargin
 from bnrepro.spec.networks import Network, NetworkField
 from bnrepro.spec.scale import Scale
 from bnrepro.spec.value import Identifier
 
 
-class MonotoneCheck(OneArm):
-    """From each network to the next, and from the first to the last, the mean rises (or falls)."""
+class MonotoneCheck(OneArm, WithMargin):
+    """From each network to the next the mean rises (or falls), the margin allowed for, and from first to last."""
 
     along_networks: ClassVar[bool] = True
     kind: Literal["monotone"]
     direction: Literal["rising", "falling"] = "rising"
-    margin: Amount
-    """By how much a single step may go the wrong way."""
     end_to_end: Amount
     """What the first-to-last change must exceed, at the paper's scale; at the others it must exceed 0."""
 
-    @property
-    def shown_margin(self) -> float:
-        """In the metric's unit."""
-        return self.margin
 
+class AlongNetworks(CheckBase):
+    """A check to which every network gives a point."""
 
-class _AlongNetworks(CheckBase):
     along_networks: ClassVar[bool] = True
 
     def comparisons(self, groups: Groups) -> tuple[Comparison, ...]:
@@ -43,7 +38,7 @@ class _AlongNetworks(CheckBase):
         return (cells_once,) if cells_once else ()
 
 
-class SlopeCheck(_AlongNetworks):
+class SlopeCheck(AlongNetworks):
     """The gain of `better` over `worse` changes with each doubling of BatchNorm parameters in one direction."""
 
     kind: Literal["slope"]
@@ -60,24 +55,12 @@ class SlopeCheck(_AlongNetworks):
         return (self.better, self.worse)
 
 
-class _OfOneArmAlong(_AlongNetworks):
-    arm: ArmField
-    """The arm that is measured."""
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        """The arms whose runs the check reads."""
-        return (self.arm,)
-
-
-class SlopeRatioCheck(_OfOneArmAlong):
+class SlopeRatioCheck(AlongNetworks, OneArm, AgainstPaper):
     """The slope along `networks` over the slope along `other_networks` agrees with a reported ratio."""
 
     kind: Literal["slope_ratio"]
     other_networks: Identifier
     """The group whose slope is the denominator."""
-    reference: ReferenceId
-    """The reported ratio."""
     tolerance: Annotated[float, Field(gt=0, le=10)]
     """The largest true deviation of the ratio that still counts as agreement."""
     sensitivity_without: tuple[NetworkField, ...] = ()
@@ -96,30 +79,20 @@ class SlopeRatioCheck(_OfOneArmAlong):
         return tuple(("sensitivity_without", network) for network in self.sensitivity_without)
 
     @property
-    def references(self) -> tuple[str, ...]:
-        """Reference numbers that the check is held against."""
-        return (self.reference,)
-
-    @property
     def shown_margin(self) -> float:
         """Of the ratio."""
         return self.tolerance
 
 
-class LinearityCheck(_OfOneArmAlong):
+class LinearityCheck(AlongNetworks, OneArm, WithMargin):
     """Every network's mean lies within the margin of the least-squares line through all of them."""
 
     kind: Literal["linearity"]
     margin: Annotated[float, Field(gt=0, le=1000)]
     """The largest deviation that still counts as on the line."""
 
-    @property
-    def shown_margin(self) -> float:
-        """In the metric's unit."""
-        return self.margin
 
-
-class BelowLineCheck(_OfOneArmAlong):
+class BelowLineCheck(AlongNetworks, OneArm):
     """One network lies below the line through the others."""
 
     kind: Literal["below_line"]
@@ -132,7 +105,7 @@ class BelowLineCheck(_OfOneArmAlong):
         return (("network", self.network),)
 
 
-class FixedBudgetCheck(_OfOneArmAlong):
+class FixedBudgetCheck(AlongNetworks, OneArm):
     """At given numbers of BatchNorm parameters, `networks` lie above `other_networks`, both interpolated on log2."""
 
     kind: Literal["fixed_budget"]
