@@ -24,8 +24,8 @@ check: $(VENV)/installed-dev
 	$(MAKE) test
 
 $(VENV)/installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	    { echo "bnrepro needs Python 3.11 or newer; name one: make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 4))' || \
+	    { echo "bnrepro needs Python 3.11.4 or newer; name one: make PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@echo "installing torch and the rest into $(VENV); several GB the first time"
 	$(PIP) torch==2.14.1 torchvision==0.29.1

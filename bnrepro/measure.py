@@ -7,7 +7,7 @@ seed, so that a check can say which evidence is missing.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -75,9 +75,11 @@ class Sample:
     observations: tuple[Observation, ...]
     """In the order of seeds."""
     missing: tuple[int, ...]
-    """Seeds asked for that have no run."""
+    """Seeds asked for that have no run, or on whose network the metric was not measured."""
     chance: float | None
     """What a diverged run counts as; ``None`` where guessing says nothing about the metric."""
+    resolution: float = 0.0
+    """The step in which values of a change within a run come, one test image; 0 for other metrics."""
 
     def completed(self) -> npt.NDArray[np.float64]:
         """Values of the runs that did not diverge, shape (n,)."""
@@ -104,6 +106,8 @@ class Measurements:
     """By metric, by network and arm, by seed."""
     classes: Mapping[Family, int]
     """Classes of the data that each family of networks is trained on."""
+    test_images: Mapping[Family, int] = field(default_factory=dict)
+    """Images that each family of networks is tested on; a family that is not here has no known resolution."""
 
     @classmethod
     def from_records(
@@ -112,6 +116,7 @@ class Measurements:
         *,
         scale: Scale,
         classes: Mapping[Family, int],
+        test_images: Mapping[Family, int] = MappingProxyType({}),
         metrics: Collection[Metric] = (Metric.TEST_ACCURACY,),
         measured: Mapping[str, Mapping[Probe, Measured]] = MappingProxyType({}),
     ) -> Measurements:
@@ -121,6 +126,7 @@ class Measurements:
             records: finished runs.
             scale: of all of them.
             classes: of the data of each family among them.
+            test_images: likewise, the images that accuracies are over.
             metrics: what to arrange.
             measured: what was measured on trained networks, by key; a run that lacks what a metric needs has no
                 value there.
@@ -143,7 +149,7 @@ class Measurements:
                 if spec.seed in seeds:
                     raise PoolingError(f"two runs of {spec}: {seeds[spec.seed].key} and {record.key}")
                 seeds[spec.seed] = Observation(key=record.key, seed=spec.seed, value=value, diverged=diverged)
-        return cls(scale=scale, values=values, classes=classes)
+        return cls(scale=scale, values=values, classes=classes, test_images=test_images)
 
     def sample(self, metric: Metric, cell: Cell, *, seeds: int) -> Sample:
         """What is there of seeds 0 to ``seeds`` - 1, and which of them are missing.
@@ -161,6 +167,9 @@ class Measurements:
             observations=tuple(found[seed] for seed in range(seeds) if seed in found),
             missing=tuple(seed for seed in range(seeds) if seed not in found),
             chance=self.chance(metric, network),
+            resolution=100 / self.test_images[network.family]
+            if metric.is_change and network.family in self.test_images
+            else 0.0,
         )
 
     def chance(self, metric: Metric, network: Network) -> float | None:

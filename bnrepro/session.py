@@ -50,6 +50,9 @@ class Session:
         device = choose_device(arguments.device)
         scale, scale_reason = choose_scale(arguments.scale, device, arguments.data_root)
         say(f"scale {scale}: {scale_reason}")
+        if only_plan and scale is Scale.PAPER and arguments.device == "auto" and device is DeviceKind.CPU:
+            device = DeviceKind.CUDA
+            say("planned for one GPU, which this scale is for; none is used here")
         needed = _data_sets([loaded.claim for loaded in claims], scale)
         data, absent = _prepare(needed, arguments, say, only_plan=only_plan)
         precision = Precision(arguments.precision)

@@ -52,8 +52,8 @@ class Suite:
         self.judgements: dict[str, Judgement] = {}
         """By claim id."""
         self._store = store
-        self._classes = {
-            family: setting.data[recipe.dataset].shape.classes
+        self._shapes = {
+            family: setting.data[recipe.dataset].shape
             for (family, scale), recipe in RECIPES.items()
             if scale is setting.scale and recipe.dataset in setting.data
         }
@@ -93,14 +93,14 @@ class Suite:
                 elif isinstance(event, Failed):
                     self.failed[run_key(event.spec)] = event
                 listener(event)
-        if plan.missing and not plan.cached and all(run_key(spec) in self.failed for spec in plan.missing):
-            first = next(iter(self.failed.values()))
-            raise TrainingError(f"every run failed; the first, {first.spec}: {first.error}\n{first.details}".rstrip())
         for run in plan.runs:
             record = run.record or self._store.find(run.key)
             if record is not None:
                 self.records[run.key] = record
                 self._read_measured(run.key, run.probes)
+        if plan.runs and self.failed and not any(run.key in self.records for run in plan.runs):
+            first = next(iter(self.failed.values()))
+            raise TrainingError(f"every run failed; the first, {first.spec}: {first.error}\n{first.details}".rstrip())
         # A run that failed at one look and is done at the next has not failed.
         lacking = {run.key for run in plan.runs if set(run.probes) - set(self.measured.get(run.key, ()))}
         self.failed = {key: event for key, event in self.failed.items() if key not in self.records or key in lacking}
@@ -111,7 +111,8 @@ class Suite:
         trained = Measurements.from_records(
             self.records.values(),
             scale=self.setting.scale,
-            classes=self._classes,
+            classes={family: shape.classes for family, shape in self._shapes.items()},
+            test_images={family: shape.test_images for family, shape in self._shapes.items()},
             metrics={check.metric for question in self.questions for check in question.claim.checks},
             measured=self.measured,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -76,6 +77,29 @@ def test_one_sided_equivalence_asks_only_that_nothing_is_lost() -> None:
     assert changed(gained, lower_only=True).verdict == "confirmed"
     assert changed(lost, lower_only=True).verdict == "refuted"
     assert changed(lost, lower_only=True).region == (-2.0, None)
+
+
+@pytest.mark.parametrize(
+    ("test_images", "word"),
+    [({Family.CIFAR: 10_000}, "confirmed"), ({Family.CIFAR: 40}, "inconclusive"), ({}, "inconclusive")],
+)
+def test_a_change_that_no_seed_shows_is_none_as_far_as_one_test_image_can_tell(
+    test_images: dict[Family, int], word: str
+) -> None:
+    nothing = table({(ONE[0], BETTER): [0.0] * 5}, metric=Metric.CLAMPED_CHANGE_001)
+    found = changed(dataclasses.replace(nothing, test_images=test_images))
+    assert (found.verdict, found.estimate) == (word, 0.0)
+    if test_images:
+        step = 100 / test_images[Family.CIFAR]
+        half = stats.t.ppf(0.95, 4) * step / math.sqrt(5)
+        assert found.interval == pytest.approx((-half, half), rel=1e-8)
+    else:
+        assert found.interval == (None, None)
+
+
+def test_equal_accuracies_still_tell_nothing_about_their_spread() -> None:
+    values = dataclasses.replace(table(arms([60.0] * 5, [20.0] * 5)), test_images={Family.CIFAR: 10_000})
+    assert result("superiority", values, networks=ONE).verdict == "inconclusive"
 
 
 def test_chance_is_that_of_each_networks_own_data() -> None:

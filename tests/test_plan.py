@@ -238,6 +238,21 @@ def test_when_every_run_fails_there_is_nothing_to_judge(store: Store) -> None:
         made.train(made.plan(1), MadeUpPool(store, lambda _: None), ignore)
 
 
+def test_a_network_that_was_trained_and_could_not_be_measured_is_still_judged(store: Store) -> None:
+    made = suite(store, asked(small(looks=(2,))))
+
+    class MeasuringFails(MadeUpPool):
+        def run(
+            self, specs: Sequence[RunSpec], probes: Mapping[str, tuple[Probe, ...]]
+        ) -> Generator[Event, None, None]:
+            for event in super().run(specs, probes):
+                yield Failed(spec=event.spec, error="the probe broke")
+
+    made.train(made.plan(1), MeasuringFails(store, lambda spec: 60.0 + spec.seed - 40 * (spec.arm == RANDOM)), ignore)
+    made.judge(1)
+    assert made.judgements["made_up"].verdict.value == "supported"
+
+
 def test_a_run_that_failed_at_one_look_and_ended_at_the_next_has_not_failed(store: Store) -> None:
     question = asked(small(looks=(2, 3)))
     made = suite(store, question)

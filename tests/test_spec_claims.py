@@ -364,13 +364,20 @@ def test_a_number_in_another_unit_is_refused(folder: Path, keys: dict[str, objec
 
 
 def test_every_cell_of_a_table_must_be_there(folder: Path) -> None:
-    checks = check(kind="count", **NO_ARM, quantities="[total, output_share]", table="sec")
+    checks = check(kind="count", **NO_ARM, quantities="[total, output]", table="sec")
     Path("tiny.yaml").write_text(small_claim(checks=checks, networks="{cifar: {paper: [resnet-14, resnet-20]}}"))
     cells = {f"resnet-{depth}-total": NUMBER.replace("points", "parameters") for depth in (14, 20)}
     with pytest.raises(SpecError) as caught:
         check_references([load_claim(Path("tiny.yaml"))], references(**cells))
     assert [line.partition(" (")[0] for line in str(caught.value).splitlines()] == [
-        f"tiny.yaml:16:12: sec/resnet-{depth}-output-share is not in numbers/" for depth in (14, 20)
+        f"tiny.yaml:16:12: sec/resnet-{depth}-output is not in numbers/" for depth in (14, 20)
+    ]
+
+
+def test_one_check_counts_in_one_unit(folder: Path) -> None:
+    checks = check(kind="count", **NO_ARM, quantities="[total, output_share]", table="sec")
+    assert problems_of(small_claim(checks=checks)) == [
+        "tiny.yaml:15:17: one check counts in one unit, not in parameters and percent"
     ]
 
 

@@ -249,7 +249,8 @@ def test_steps_and_the_change_from_first_to_last_are_welch_differences() -> None
     points = world(seed=3)
     result = found("monotone", points)
     pairs = [(0, 1), (1, 2), (2, 3), (0, 3)]
-    assert [part.name for part in result.parts] == [f"{DEEP[a]} to {DEEP[b]}" for a, b in pairs]
+    *steps, in_all = [f"{DEEP[a]} to {DEEP[b]}" for a, b in pairs]
+    assert [part.name for part in result.parts] == [*steps, f"{in_all} in all"]
     assert [part.region for part in result.parts] == [(-0.5, None)] * 3 + [(5.0, None)]
     for part, (a, b) in zip(result.parts, pairs, strict=True):
         theirs = stats.ttest_ind(points[DEEP[b]], points[DEEP[a]], equal_var=False).confidence_interval(0.9)

@@ -206,3 +206,10 @@ def test_a_document_that_says_confirmed_of_digits_does_not_load() -> None:
     for changes in ({"verdict": PaperVerdict.CONFIRMED}, {"checks": (said, *checks[1:])}):
         with pytest.raises(ValidationError, match="scale digits cannot say confirmed"):
             VerdictDocument.model_validate_json(document(**changes))
+
+
+@pytest.mark.parametrize("kind", [check("range"), check("sd_bound")])
+def test_a_check_about_all_networks_together_is_not_asked_of_some(kind: dict[str, Any]) -> None:
+    judgement = judged(claim(kind), arms(FAR, BASE), networks={"cifar": FAMILY[:2]}, whole_claim=False)
+    assert judgement.checks[0].verdict.value == "not assessed"
+    assert "it needs all networks of 'cifar'" in judgement.checks[0].reason

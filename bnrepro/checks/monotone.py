@@ -34,12 +34,13 @@ def evaluate(check: MonotoneCheck, look: Look) -> Finding:
         return too_few(look, step, unit=unit, reason=f"{samples[0].network} alone: a step is between two networks")
     whole = Region(low=check.end_to_end if look.scale is Scale.PAPER else 0.0)
     sign = 1 if check.direction == "rising" else -1
-    evidence = [_change(first, second, sign, step) for first, second in pairwise(samples)]
-    return every_part([*evidence, _change(samples[0], samples[-1], sign, whole)], look, unit=unit, noun="step")
+    steps = [_change(first, second, sign, step) for first, second in pairwise(samples)]
+    in_all = _change(samples[0], samples[-1], sign, whole, told=" in all")
+    return every_part([*steps, in_all], look, unit=unit, noun="step")
 
 
-def _change(first: Sample, second: Sample, sign: int, region: Region) -> Evidence:
-    name = f"{first.network} to {second.network}"
+def _change(first: Sample, second: Sample, sign: int, region: Region, *, told: str = "") -> Evidence:
+    name = f"{first.network} to {second.network}{told}"
     return evidence_of(name, (first, second), partial(_difference, sign=sign), region)
 
 

@@ -8,7 +8,9 @@ come in steps of one test image, so equal values do occur, and two explanations 
 below one step, or a seed that never reached the training. A floor such as step / sqrt(12) would
 assert the first; we assert nothing and leave the interval unbounded. When only one of two samples
 is constant, Welch's formula stands: it takes the degrees of freedom of the other sample, the fewest
-it can give at equal n, and the error it neglects is a fraction of a step.
+it can give at equal n, and the error it neglects is a fraction of a step. A change within each run is
+another matter: there equal values, above all zeros, are what the claim predicts and no seed can have
+missed its training, so the caller may give the step as the least spread (``resolution``).
 """
 
 from __future__ import annotations
@@ -102,17 +104,21 @@ class MeanEstimate:
         return float(stdtr(self.df, sign * (self.value - bound) / self.standard_error))
 
 
-def student(sample: npt.ArrayLike) -> MeanEstimate:
+def student(sample: npt.ArrayLike, *, resolution: float = 0.0) -> MeanEstimate:
     """The mean of one sample (Student 1908).
 
     Args:
         sample: one value a seed, shape (n,).
+        resolution: the step in which values come, where equal values can only mean a spread below it. The spread is
+            then taken to be no smaller than one step.
 
     Raises:
-        SampleError: the sample is not one-dimensional and finite.
+        SampleError: the sample is not one-dimensional and finite, or ``resolution`` is negative.
     """
+    if not resolution >= 0:
+        raise SampleError(f"a resolution is 0 or a step, got {resolution}")
     values = checked(sample)
-    return _estimate(_mean(values), values)
+    return _estimate(_mean(values), values, resolution=resolution)
 
 
 def prediction(*samples: npt.ArrayLike, paper_n: int) -> MeanEstimate:
@@ -157,13 +163,15 @@ def welch(first: npt.ArrayLike, second: npt.ArrayLike) -> MeanEstimate:
     return _estimate(difference, *samples)
 
 
-def _estimate(value: float | None, *samples: FloatArray, other_mean: float = 0.0) -> MeanEstimate:
+def _estimate(
+    value: float | None, *samples: FloatArray, other_mean: float = 0.0, resolution: float = 0.0
+) -> MeanEstimate:
     """Standard error and degrees of freedom (Satterthwaite 1946; n - 1 for one sample).
 
-    ``other_mean`` is 1/n of a mean on the far side that shares the sample's spread.
+    ``other_mean`` is 1/n of a mean on the far side that shares the sample's spread, ``resolution`` the least spread.
     """
     n = min(len(sample) for sample in samples)
-    sds = tuple(0.0 if n < 2 or constant(sample) else float(np.std(sample, ddof=1)) for sample in samples)
+    sds = tuple(0.0 if n < 2 else max(_spread(sample), resolution) for sample in samples)
     if not any(sds):
         return MeanEstimate(value=value, standard_error=None, df=None, n=n, sds=())
     parts = [sd * math.sqrt(1 / len(sample) + other_mean) for sd, sample in zip(sds, samples, strict=True)]
@@ -172,6 +180,10 @@ def _estimate(value: float | None, *samples: FloatArray, other_mean: float = 0.0
     shares = [(part / standard_error) ** 2 for part in parts]
     df = 1 / sum(share**2 / (len(sample) - 1) for share, sample in zip(shares, samples, strict=True))
     return MeanEstimate(value=value, standard_error=standard_error, df=df, n=n, sds=sds, other_mean=other_mean)
+
+
+def _spread(sample: FloatArray) -> float:
+    return 0.0 if constant(sample) else float(np.std(sample, ddof=1))
 
 
 def checked(sample: npt.ArrayLike) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -118,6 +118,7 @@ class SpreadCheck(OneArm):
     """On more than half of the networks, the standard deviation between seeds is below a bound."""
 
     kind: Literal["sd_bound"]
+    along_networks: ClassVar[bool] = True
     bound: Annotated[float, Field(gt=0, le=1000)]
     """In the metric's unit."""
 

@@ -35,6 +35,11 @@ class RangeCheck(EitherForm, AgainstPaper):
     """The largest true deviation that still counts as agreement, in the metric's unit."""
 
     @property
+    def needs_whole_groups(self) -> bool:
+        """Whether leaving a network out would change what is asked: the best of some is another than the best."""
+        return super().needs_whole_groups or self.statistic == "family_maximum"
+
+    @property
     def shown_margin(self) -> float:
         """In the metric's unit."""
         return self.tolerance
