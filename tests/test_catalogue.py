@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -11,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from bnrepro.checks import obstacle_at
-from bnrepro.small_resnets import Stratum, search
+from bnrepro.checks import KINDS, obstacle_at
+from bnrepro.small_resnets import BUDGET_NETWORKS, Stratum, search
 from bnrepro.spec.catalogue import ROWS
-from bnrepro.spec.checks import CheckSpec, CountCheck
+from bnrepro.spec.checks import CheckSpec, CountCheck, MonotoneCheck
 from bnrepro.spec.claim import Claim
 from bnrepro.spec.load import LoadedClaim, check_references, load_claims, load_references
 from bnrepro.spec.networks import Family, Network
@@ -93,7 +94,7 @@ def test_the_data_are_looked_at_twice_except_where_failures_are_counted() -> Non
 
 def test_the_rows_that_hold_up_no_verdict_are_the_lost_and_the_contradicted() -> None:
     deciding = {row for row in ROWS if any(check.decides for _, check in checks_of(row))}
-    assert set(ROWS) - deciding == {"C02", "C12", "C19", "C20", "D09"}
+    assert set(ROWS) - deciding == {"C02", "C12", "C19", "C20", "D09", "E05"}
 
 
 def test_all_claims_and_numbers_load_and_fit_within_two_seconds() -> None:
@@ -134,8 +135,8 @@ CHECKS = {
     "C06": "monotone 0.5",
     "C07": "monotone 0.5",
     "C08": "monotone 0.5, monotone 0.5",
-    "C09": "above_chance 10, above_chance 2",
-    "C10": "superiority 0, superiority 0",
+    "C09": "above_chance 10, above_chance 10, above_chance 2",
+    "C10": "superiority 0, superiority 0, superiority 0",
     "C11": "superiority 0, range 2",
     "C12": "range 2, range 2",
     "C13": "range 5, range 3",
@@ -159,13 +160,13 @@ CHECKS = {
     "D06": "superiority 0, superiority 0, proportion_in_range 2, proportion_in_range 2",
     "D07": "worst_case 2, worst_case 2",
     "D08": "monotone 3, range 3, range 5",
-    "D09": "worst_case 0.5, worst_case 0.5",
+    "D09": "worst_case 0.5, worst_case 0.5, worst_case 0.5",
     "E01": "equivalence 0.5, equivalence 0.5",
     "E02": "equivalence 0.5, equivalence 0.5",
     "E03": "equivalence 2",
     "E04": "superiority 0, superiority 0, proportion_in_range 2, proportion_in_range 2",
-    "E05": "superiority 0, superiority 0, worst_case 0.5, worst_case 0.5",
-    "E06": "superiority 5, superiority 5, superiority 5, superiority 5",
+    "E05": "worst_case 0.5, worst_case 0.5",
+    "E06": "superiority 5, superiority 5, superiority 5, superiority 5, superiority 5, superiority 5",
     "F01": "range 2, range 2",
     "F02": "proportion_in_range 1",
     "F03": "monotone 0.5",
@@ -185,7 +186,7 @@ CHECKS = {
     "I02": "matching 1",
     "I03": "non_inferiority 1",
     "I04": "superiority 0, equivalence 3",
-    "I05": "superiority 5, superiority 5",
+    "I05": "superiority 5, superiority 5, superiority 5",
     "J01": "range 1.5",
     "J02": "equivalence 1",
     "J03": "slope 0",
@@ -218,8 +219,8 @@ def test_kinds_and_margins_are_those_of_the_catalogue() -> None:
         ("C06", DEEPENED),
         ("C07", ["resnet-14", *WIDENED]),
         ("C08", IMAGENET),
-        ("C09", CIFAR + IMAGENET),
-        ("C10", CIFAR + IMAGENET),
+        ("C09", CIFAR + VGG + IMAGENET),
+        ("C10", CIFAR + VGG + IMAGENET),
         ("C11", ["resnet-434", "wrn-14-32"]),
         ("C13", IMAGENET),
         ("C16", ["imagenet-resnet-200"]),
@@ -233,12 +234,13 @@ def test_kinds_and_margins_are_those_of_the_catalogue() -> None:
         ("D06", CIFAR + IMAGENET),
         ("D07", [network for network in CIFAR + IMAGENET if network not in {"resnet-434", "resnet-866"}]),
         ("D08", DEEPENED),
+        ("D09", CIFAR + VGG + IMAGENET),
         ("E01", CIFAR + IMAGENET),
         (
             "E03",
             [n for n in CIFAR if n not in {"resnet-434", "resnet-866", "wrn-14-16", "wrn-14-32"}],
         ),
-        ("E06", CIFAR + IMAGENET),
+        ("E06", CIFAR + VGG + IMAGENET),
         ("F04", ["vgg-11", "vgg-16", "vgg-19"]),
         ("F05", VGG),
         ("H02", CIFAR + IMAGENET),
@@ -246,6 +248,7 @@ def test_kinds_and_margins_are_those_of_the_catalogue() -> None:
         ("H06", ["resnet-434", "resnet-866"]),
         ("I02", ["resnet-110", "resnet-218", "resnet-434", "resnet-866"]),
         ("I04", [network for network in IMAGENET if network != "imagenet-resnet-50"]),
+        ("I05", CIFAR + VGG + IMAGENET),
         ("J04", ["resnet-14", "resnet-110", "wrn-14-32", "imagenet-resnet-101"]),
         ("J05", ["resnet-14", "imagenet-resnet-101"]),
     ],
@@ -281,6 +284,58 @@ def test_a_claim_that_runs_at_a_small_scale_can_say_something_there(claim: Claim
     assert runs_there == bool(assessable)
 
 
+NAMED = re.compile(r"(ImageNet )?\b(ResNet|WRN|VGG)((?:-\d+)+)((?:(?:,| and| or| to) \d+\b(?!\.\d| %| points?))*)")
+"""A network as a sentence names it, with what it lets other numbers share: ImageNet ResNet-50 to 101 to 200."""
+
+
+def networks_named_in(sentence: str) -> list[str]:
+    """The networks that a sentence names, as a claim file writes them."""
+    return [
+        f"{'imagenet-' if imagenet else ''}{family.lower()}{size}"
+        for imagenet, family, first, others in NAMED.findall(sentence)
+        for size in (first, *(f"-{other}" for other in re.findall(r"\d+", others)))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "networks"),
+    [
+        ("It rises from ImageNet ResNet-50 to 101 to 200.", [f"imagenet-resnet-{depth}" for depth in (50, 101, 200)]),
+        ("On VGG-16 and VGG-19, and on ResNet-434 and 866.", ["vgg-16", "vgg-19", "resnet-434", "resnet-866"]),
+        ("From WRN-14-32 to 73 %, and from ResNet-14 to 48.5 %.", ["wrn-14-32", "resnet-14"]),
+        ("Every ResNet of width 1/8 beats 16 weights.", []),
+    ],
+)
+def test_networks_are_recognised_in_a_sentence(sentence: str, networks: list[str]) -> None:
+    assert networks_named_in(sentence) == networks
+
+
+def test_a_check_names_only_networks_that_it_has_at_every_scale_at_which_it_can_be_judged() -> None:
+    found = 0
+    for claim, check in all_checks():
+        if KINDS[check.kind].against_paper:
+            continue
+        named = set(networks_named_in(check.states))
+        for scale in Scale:
+            groups = [claim.networks_at(group, scale) for group in check.groups]
+            if all(groups):
+                left_out = named - {str(network) for group in groups for network in group}
+                assert not left_out, (claim.id, check.id, scale)
+                found += len(named)
+    assert found > 10
+
+
+def test_a_bound_that_holds_at_the_papers_scale_alone_says_so_where_a_smaller_scale_is_judged() -> None:
+    said = {
+        (claim.id, check.id): "at the paper's scale" in check.states
+        for claim, check in all_checks()
+        if isinstance(check, MonotoneCheck) and check.end_to_end
+        if claim.networks_at(check.networks, Scale.REDUCED) or claim.networks_at(check.networks, Scale.DIGITS)
+    }
+    assert len(said) == 5
+    assert all(said.values()), said
+
+
 def test_imagenet_networks_run_at_the_papers_scale_only() -> None:
     for claim in CLAIMS.values():
         for group in claim.networks:
@@ -311,16 +366,19 @@ def test_a_number_of_one_network_arm_or_metric_is_held_against_just_that() -> No
     assert held > 70
 
 
-def test_the_small_networks_are_the_nearest_of_their_stratum_and_within_a_tenth() -> None:
+def test_the_small_networks_are_the_nearest_wherever_each_stratum_has_a_match() -> None:
     claim = CLAIMS["appd_small_resnets"]
-    large, upper, lower = (claim.networks_at(group, Scale.PAPER) for group in ("large", "upper", "lower"))
-    assert upper == claim.networks_at("small_shallow", Scale.PAPER)
-    for network, shallow, deep in zip(large, upper, lower, strict=True):
-        grid = search(network.counts().batchnorm)
-        for small, stratum in ((shallow, Stratum.HIGHER), (deep, Stratum.LOWER)):
-            nearest = grid.nearest(stratum)
-            assert small == nearest.network
-            assert abs(nearest.relative_difference) < 0.1
+    grids = [(network, search(network.counts().batchnorm)) for network in BUDGET_NETWORKS]
+    both = [(network, grid) for network, grid in grids if {*Stratum} <= {match.stratum for match in grid.matches}]
+    higher, lower = (
+        tuple(grid.nearest(stratum).network for _, grid in both) for stratum in (Stratum.HIGHER, Stratum.LOWER)
+    )
+    assert {group: claim.networks_at(group, Scale.PAPER) for group in claim.networks} == {
+        "small_shallow": higher,
+        "large": tuple(network for network, _ in both),
+        "upper": higher,
+        "lower": lower,
+    }
 
 
 @pytest.mark.parametrize(("scale", "channels"), [(Scale.REDUCED, 3), (Scale.DIGITS, 1)])
@@ -329,7 +387,7 @@ def test_the_small_networks_of_small_scales_are_of_like_size_too(scale: Scale, c
     (small,), (large,), (upper,), (lower,) = (
         claim.networks_at(group, scale) for group in ("small_shallow", "large", "upper", "lower")
     )
-    assert small.counts(channels).total / large.counts(channels).batchnorm == pytest.approx(1, abs=0.125)
+    assert 0.88 < small.counts(channels).total / large.counts(channels).batchnorm < 1
     assert upper.counts(channels).total / lower.counts(channels).total == pytest.approx(1, abs=0.06)
 
 
@@ -534,7 +592,7 @@ def test_what_the_flags_of_appendix_g_say_is_what_the_networks_count(
 
 DIGITS = {
     "all": "resnet-14 resnet-20 resnet-32 wrn-14-2 vgg-11-0.25 vgg-19-0.25 wrn-8-0.125 wrn-14-0.25 wrn-44-0.125",
-    "batchnorm": "resnet-14 resnet-20 resnet-32 wrn-14-2 vgg-11-0.25 vgg-19-0.25",
+    "batchnorm": "resnet-14 resnet-20 resnet-26 resnet-32 wrn-14-2 vgg-11-0.25 vgg-19-0.25",
     "random_2": "resnet-14 resnet-20 resnet-32 wrn-14-2 vgg-11-0.25 vgg-19-0.25",
     "all_but_affine": "resnet-14 resnet-32 wrn-14-2 vgg-11-0.25 vgg-19-0.25",
     "batchnorm_output": "resnet-14 resnet-32 wrn-14-2 vgg-11-0.25 vgg-19-0.25",

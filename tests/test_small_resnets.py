@@ -11,7 +11,7 @@ from bnrepro.small_resnets import BUDGET_NETWORKS, MAX_DEPTH, TOLERANCE, WIDTHS,
 from bnrepro.spec.networks import Network
 
 BUDGETS = {str(network): network.counts().batchnorm for network in BUDGET_NETWORKS}
-BOTH_STRATA = ["resnet-110", "resnet-218", "resnet-434", "resnet-866", "wrn-14-8", "wrn-14-16", "wrn-14-32"]
+BOTH_STRATA = ["resnet-110", "resnet-218", "resnet-434", "resnet-866", "wrn-14-16", "wrn-14-32"]
 
 
 def test_the_grid_holds_every_depth_and_width_once_with_its_total() -> None:
@@ -49,13 +49,13 @@ def test_strata_are_the_widths_of_footnote_9() -> None:
     }
 
 
-def test_most_budgets_of_table_1_have_a_match_in_each_stratum() -> None:
+def test_half_of_the_budgets_of_table_1_have_a_match_in_each_stratum() -> None:
     def served(tolerance: float) -> list[str]:
         found = {name: search(budget, tolerance=tolerance).matches for name, budget in BUDGETS.items()}
         return [name for name, matches in found.items() if {*Stratum} <= {match.stratum for match in matches}]
 
     assert served(TOLERANCE) == BOTH_STRATA
-    assert len(served(0.1)) == 6
+    assert set(served(0.11)) - set(BOTH_STRATA) == {"wrn-14-8"}
 
 
 def test_the_lower_stratum_is_deeper_wherever_both_have_a_match() -> None:
@@ -79,7 +79,7 @@ def test_the_nearest_of_a_stratum_is_told_even_where_it_does_not_match() -> None
 def test_rows_show_the_whole_grid_under_a_heading() -> None:
     found = search(BUDGETS["resnet-56"])
     rows = found.rows()
-    assert rows[0] == ["network", "width", "parameters", "difference", "stratum", "within 12.5%"]
+    assert rows[0] == ["network", "width", "parameters", "difference", "stratum", "within 10.0%"]
     assert len(rows) == 1 + len(found.grid)
     assert ["wrn-20-0.125", "1/8", "4,556", "+7.0%", "lower", "match"] in rows
     assert ["wrn-8-0.25", "1/4", "5,214", "+22.5%", "higher", ""] in rows
