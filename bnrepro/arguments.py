@@ -35,6 +35,10 @@ def make_parser(verbs: Mapping[str, Verb], data_verbs: Mapping[str, Verb]) -> ar
     for name in ("list", "validate"):
         _add_claims(made[name], default=True)
     _add_folders(made["list"], "reports")
+    made["validate"].add_argument(
+        "--against-store", action="store_true", help="also list what claims changed after runs of theirs existed"
+    )
+    _add_folders(made["validate"], "store")
     made["report"].add_argument("documents", nargs="*", type=Path, metavar="JSON", help="default: all")
     _add_folders(made["report"], "reports")
     made["small-resnets"].add_argument(

@@ -9,7 +9,7 @@ from bnrepro.checks import References, obstacle_at
 from bnrepro.cost import PUBLISHED_SHAPES, CostModel
 from bnrepro.plan import NOT_AT_HAND, DataFacts, Need, Setting, resolved
 from bnrepro.question import Question
-from bnrepro.spec.run import DeviceKind, RunSpec
+from bnrepro.spec.run import DeviceKind
 from bnrepro.spec.scale import Scale
 
 
@@ -23,6 +23,7 @@ class Budget:
     device_seconds: float
     """One after the other, on one CPU core or one GPU."""
     disk_bytes: int
+    """Of the store, what is measured on the trained networks included."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,10 +71,12 @@ def _needs(question: Question, references: References) -> Iterable[Need]:
 
 
 def _budget(needs: Iterable[Need], setting: Setting, model: CostModel) -> Budget:
-    specs: tuple[RunSpec, ...] = tuple(resolved(needs, setting)[0].values())
+    runs, probes = resolved(needs, setting)
+    specs = tuple(runs.values())
+    measured = sum(model.measured_bytes(spec, probes[key]) for key, spec in runs.items())
     return Budget(
         trainings=len(specs),
         flops=sum(map(model.flops, specs)),
         device_seconds=sum(map(model.seconds, specs)),
-        disk_bytes=sum(map(model.disk_bytes, specs)),
+        disk_bytes=measured + sum(map(model.disk_bytes, specs)),
     )

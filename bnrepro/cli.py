@@ -2,7 +2,7 @@
 
 Exit codes: 0 every claim confirmed, or supported at a smaller scale; 1 one refuted or contradicted;
 2 usage or claim file; 3 environment or internal failure; 4 none refuted, some inconclusive or not
-assessed; 5 nothing selected; 130 or 143 interrupted.
+assessed, or (``validate --against-store``) one changed after its runs; 5 nothing selected; 130 or 143 interrupted.
 """
 
 from __future__ import annotations
@@ -110,7 +110,8 @@ def plan(arguments: argparse.Namespace) -> int:
     """Show the trainings that verdicts need, and what claims share, before anything is spent."""
     from bnrepro.budget import shared_budget
     from bnrepro.cost import CostModel
-    from bnrepro.plan_text import plan_lines, show_budget, show_runs
+    from bnrepro.plan_text import plan_lines, show_budget, show_powers, show_runs, show_unsettled
+    from bnrepro.power import powers
     from bnrepro.session import Session
     from bnrepro.terminal import standard_output
 
@@ -125,8 +126,13 @@ def plan(arguments: argparse.Namespace) -> int:
         if look < len(suite.looks()):
             out.say("and if no check is settled by then:")
     out.say()
+    settled = [(question, powers(question, suite.references, setting)) for question in suite.questions]
     if len(suite.questions) <= FULLY_SHOWN:
+        show_powers(out, settled)
+        out.say()
         show_runs(out, plans)
+    else:
+        show_unsettled(out, settled)
     if len(suite.questions) == 1:
         return EXIT_OK
     out.say()
@@ -176,12 +182,25 @@ def validate(arguments: argparse.Namespace) -> int:
     from bnrepro.terminal import standard_output
     from bnrepro.wording import plural
 
+    out = standard_output()
     claims, references = load_suite(asked_claims(arguments))
     checks = sum(len(loaded.claim.checks) for loaded in claims)
-    standard_output().say(
+    out.say(
         f"ok: {plural(len(claims), 'claim')}, {plural(checks, 'check')}, {plural(len(references), 'reference number')}"
     )
-    return EXIT_OK
+    if not arguments.against_store:
+        return EXIT_OK
+    from bnrepro.declared import changed_claims
+
+    changed = 0
+    for claim, scale, changes in changed_claims(claims, arguments.store, out.say):
+        changed += 1
+        out.say(f"{claim} at scale {scale}, since runs exist:")
+        for change in changes:
+            out.say(str(change), indent="  ")
+    if not changed:
+        out.say(f"no claim means anything else than when its first runs came into {arguments.store}")
+    return EXIT_OPEN if changed else EXIT_OK
 
 
 def report(arguments: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from bnrepro.spec.arms import Arm
 from bnrepro.spec.layers import Role
 from bnrepro.spec.networks import Network
+from bnrepro.spec.probe import CLAMPING_THRESHOLDS, Probe
 from bnrepro.spec.recipe import DatasetName, Recipe
 from bnrepro.spec.run import DeviceKind, RunRecord, RunSpec
 
@@ -21,7 +22,9 @@ ASSUMED_FLOPS = {DeviceKind.CPU: 50e9, DeviceKind.CUDA: 5e12}
 """Floating-point operations a second that a run is assumed to reach: one CPU core, or one GPU."""
 ASSUMED_LAYER_SECONDS = 1e-4
 """Assumed fixed time a convolution, its BatchNorm and their gradients take in a step."""
-_BYTES_PER_EPOCH, _BYTES_PER_RUN, _BYTES_PER_VALUE = 200, 6000, 4
+_BYTES_PER_RUN, _BYTES_PER_EPOCH, _BYTES_PER_LAYER, _BYTES_PER_MEASUREMENT = 2500, 200, 360, 250
+"""Of a run's files beside the numbers: its record, and what names and seals tensors and measured values."""
+_BYTES_PER_VALUE, _BYTES_PER_COUNT = 4, 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,11 +98,18 @@ class CostModel:
         return _flops(spec, self.shapes[spec.recipe.dataset])
 
     def disk_bytes(self, spec: RunSpec) -> int:
-        """Expected size of one run in the store."""
+        """Expected size of one training in the store, before anything is measured on it."""
         shape = self.shapes[spec.recipe.dataset]
+        overhead = _BYTES_PER_EPOCH * spec.recipe.epochs
+        overhead += _BYTES_PER_LAYER * len(spec.network.convolutions(shape.channels))
         running_statistics = spec.network.counts(shape.channels).batchnorm
         values = trainable_parameters(spec.network, spec.arm, shape.channels, shape.classes) + running_statistics
-        return _BYTES_PER_RUN + _BYTES_PER_EPOCH * spec.recipe.epochs + _BYTES_PER_VALUE * values
+        return _BYTES_PER_RUN + overhead + _BYTES_PER_VALUE * values
+
+    def measured_bytes(self, spec: RunSpec, probes: Iterable[Probe]) -> int:
+        """Expected size in the store of what is measured on one run."""
+        shape = self.shapes[spec.recipe.dataset]
+        return sum(_BYTES_PER_MEASUREMENT + _measured_bytes(probe, spec.network, shape) for probe in probes)
 
 
 def trainable_parameters(network: Network, arm: Arm, in_channels: int, classes: int | None = None) -> int:
@@ -112,6 +122,22 @@ def trainable_parameters(network: Network, arm: Arm, in_channels: int, classes: 
         else:
             learned += layer.out_channels * min(arm.random_per_channel, layer.fan_in)
     return learned
+
+
+def _measured_bytes(probe: Probe, network: Network, shape: DataShape) -> int:
+    """Of the arrays that a probe gives: see the values in :mod:`bnrepro.spec.probe`."""
+    layers = network.convolutions(shape.channels)
+    match probe:
+        case Probe.AFFINE:
+            return 2 * _BYTES_PER_VALUE * sum(layer.out_channels for layer in layers)
+        case Probe.CLAMPING:
+            return 3 * _BYTES_PER_COUNT * len(CLAMPING_THRESHOLDS)
+        case Probe.ACTIVITY:
+            # A ReLU follows every layer but a shortcut, which is added before one.
+            units = sum(layer.out_channels for layer in layers if layer.role is not Role.SHORTCUT)
+            return 2 * _BYTES_PER_COUNT * units
+        case Probe.CORRECTNESS:
+            return shape.test_images
 
 
 def _kind_of(spec: RunSpec) -> tuple[Recipe, Network, Arm]:

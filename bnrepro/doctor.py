@@ -13,7 +13,7 @@ from bnrepro.data import SourceReport, describe
 from bnrepro.data.sources import HOW_TO_GET_CIFAR10
 from bnrepro.device import cuda_devices
 from bnrepro.errors import StoreError
-from bnrepro.execute.pool import available_cores
+from bnrepro.processes import available_cores
 from bnrepro.store import Store
 from bnrepro.wording import plural
 

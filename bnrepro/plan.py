@@ -133,8 +133,9 @@ class Plan:
 
     @property
     def disk_bytes(self) -> int:
-        """Expected size of what is missing."""
-        return sum(map(self.cost.disk_bytes, self.missing))
+        """Expected size of what is missing, measurements included."""
+        measured = sum(self.cost.measured_bytes(run.spec, run.to_measure) for run in self.runs)
+        return measured + sum(map(self.cost.disk_bytes, self.missing))
 
 
 def make_plan(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from bnrepro.budget import Budget, SharedBudget
+from bnrepro.checks import ERROR_A_SIDE
 from bnrepro.cost import ASSUMED_FLOPS, ASSUMED_LAYER_SECONDS
 from bnrepro.plan import Plan
+from bnrepro.power import CheckPower
 from bnrepro.question import Question
 from bnrepro.spec.claim import Claim
 from bnrepro.spec.run import DeviceKind, RunSpec
 from bnrepro.spec.scale import Scale
+from bnrepro.stats import USUAL_POWER
 from bnrepro.terminal import Terminal, duration, size
 from bnrepro.wording import plural
 
@@ -46,6 +50,67 @@ def show_runs(out: Terminal, plans: Sequence[Plan]) -> None:
         state = "in the store" if run.cached else "to train"
         rows.append([str(run.spec.network), str(run.spec.full_arm), str(run.spec.seed), state, duration(seconds)])
     out.table(rows)
+
+
+def show_powers(out: Terminal, asked: Sequence[tuple[Question, Sequence[CheckPower]]]) -> None:
+    """What the looks of some claims can settle, check by check, and which verdicts cannot be expected."""
+    asked = [(question, powers) for question, powers in asked if powers]
+    if not asked:
+        return
+    out.say(
+        "what the looks can settle, if the seeds of one arm and network spread as the claim file assumes (sd): each "
+        f"look resolves a true value so far from a bound with a chance of {_percent(USUAL_POWER)}. Of a check with "
+        "several parts (networks, steps) all must hold; told is the chance of the weakest part by itself."
+    )
+    for question, powers in asked:
+        looks = question.claim.looks.seeds
+        seeds, level = ", ".join(map(str, looks)), 1 - 2 * ERROR_A_SIDE / len(looks)
+        out.say()
+        out.say(
+            f"{question.claim.id}, at {seeds} seeds, {'each time ' * (len(looks) > 1)}by {_percent(level)} intervals"
+        )
+        rows = [["check", "parts", "sd", "resolves", "chance to hold"]]
+        for power in powers:
+            sd = "-" if power.assumed_sd is None else f"{power.assumed_sd:g}"
+            resolved = ", ".join(_distance(look.resolved) for look in power.looks) or "-"
+            rows.append([power.check, str(power.parts), sd, resolved, _chance(power) or "-"])
+        out.table(rows)
+        for power in powers:
+            if power.warning:
+                out.say(f"warning: {power.check}: {power.warning}")
+
+
+def show_unsettled(out: Terminal, powers: Sequence[tuple[Question, Sequence[CheckPower]]]) -> None:
+    """Of many claims, only which checks cannot be expected to be settled at their looks, by claim."""
+    asked = sum(len(own) for _, own in powers)
+    warned = [(question.claim.id, [each.check for each in own if each.warning]) for question, own in powers]
+    count = sum(len(checks) for _, checks in warned)
+    if not asked:
+        return
+    out.say(
+        f"{count} of {plural(asked, 'check')} cannot be expected to be settled at their looks, if runs spread as the "
+        f"files assume{'; bnrepro plan CLAIM says why:' if count else ''}"
+    )
+    for name, checks in warned:
+        if checks:
+            out.say(f"{name}: {', '.join(checks)}", indent="  ")
+
+
+def _chance(power: CheckPower) -> str:
+    """``34, 92 % if the true value is 19``; 80 % where the chance only depends on how far inside the value lies."""
+    if not power.looks or math.isinf(power.looks[-1].resolved):
+        return power.favourable
+    chances = [look.power for look in power.looks if look.power is not None] or [USUAL_POWER]
+    *first, last = chances
+    return ", ".join([*(f"{100 * chance:.0f}" for chance in first), f"{_percent(last)} {power.favourable}"])
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _distance(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) else "nothing"
 
 
 def show_budget(out: Terminal, questions: Sequence[Question], budget: SharedBudget, device: DeviceKind) -> None:

@@ -11,17 +11,21 @@ from pathlib import Path
 
 import bnrepro
 from bnrepro.data import PreparedData
+from bnrepro.declared import declaration_notes
 from bnrepro.files import write_atomically
+from bnrepro.left_out import left_out_note
 from bnrepro.measure import value_of
 from bnrepro.plan import Setting
 from bnrepro.question import ARITHMETIC, Question
 from bnrepro.recipes import RECIPE_VERSION
+from bnrepro.robust import Robustness, robust_over
 from bnrepro.spec.checks import Cell, CountCheck
 from bnrepro.spec.claim import Claim
 from bnrepro.spec.load import References
 from bnrepro.spec.metrics import Metric
 from bnrepro.spec.recipe import DatasetName, Recipe
 from bnrepro.spec.results import (
+    CheckResult,
     DataUsed,
     FailedRun,
     GroupSummary,
@@ -43,6 +47,7 @@ def document_for(
     keys = {record.key for record in records}
     failed = suite.failed_of(question)
     looks_taken = max(check.look for check in judgement.checks)
+    robustness = _robustness(suite)
     return VerdictDocument(
         claim=claim.id,
         title=claim.title,
@@ -57,7 +62,8 @@ def document_for(
         verdict=judgement.verdict,
         reason=judgement.reason,
         headline_check=judgement.headline_check,
-        checks=judgement.checks,
+        checks=_marked(judgement.checks, claim.id, robustness),
+        robust_over=robustness.checks if robustness else None,
         runs=tuple(
             _run_row(record, _values(record, question, suite), from_cache=record.key not in suite.trained)
             for record in records
@@ -69,7 +75,7 @@ def document_for(
         ),
         paper_values=_paper_values(claim, question, suite.references),
         flags=claim.flags,
-        notes=_notes(question, suite, looks_taken),
+        notes=(*_notes(question, suite, looks_taken), *_robustness_note(robustness)),
         trainings=TrainingCounts(
             needed=len(keys) + len(failed),
             cached=len(keys - suite.trained),
@@ -198,7 +204,9 @@ def _paper_values(claim: Claim, question: Question, references: References) -> t
 
 
 def _notes(question: Question, suite: Suite, looks_taken: int) -> tuple[str, ...]:
-    notes = []
+    notes = list(declaration_notes(question, suite))
+    if (left_out := left_out_note(question, suite)) is not None:
+        notes.append(left_out)
     looks = len(question.claim.looks.seeds)
     if looks_taken < looks and suite.runs_of(question):
         notes.append(f"Settled at look {looks_taken} of {looks}; later looks were not needed.")
@@ -206,6 +214,29 @@ def _notes(question: Question, suite: Suite, looks_taken: int) -> tuple[str, ...
     if resumed:
         notes.append(f"{resumed} of the runs went on from a checkpoint after an interruption.")
     return tuple(notes)
+
+
+def _robustness(suite: Suite) -> Robustness | None:
+    """What survives Holm over all claims of the invocation; ``None`` where that is not more than one check."""
+    if len(suite.judgements) < 2:
+        return None
+    found = robust_over({claim: judgement.checks for claim, judgement in suite.judgements.items()})
+    return found if found.checks > 1 else None
+
+
+def _marked(checks: Sequence[CheckResult], claim: str, robustness: Robustness | None) -> tuple[CheckResult, ...]:
+    if robustness is None:
+        return tuple(checks)
+    return tuple(check.model_copy(update={"robust": robustness.mark(claim, check)}) for check in checks)
+
+
+def _robustness_note(robustness: Robustness | None) -> tuple[str, ...]:
+    if robustness is None:
+        return ()
+    return (
+        f"A verdict is called robust where it survives Holm's correction over the {robustness.checks} checks that were "
+        "held against runs in the same invocation; those that stayed open are counted among them.",
+    )
 
 
 def _recipe_text(recipe: Recipe) -> dict[str, str]:

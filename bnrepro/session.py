@@ -11,8 +11,9 @@ from bnrepro.cost import PUBLISHED_SHAPES, DataShape
 from bnrepro.data import PreparedData, find_cifar10, prepare
 from bnrepro.device import choose_device
 from bnrepro.errors import DataError, NothingSelected, UsageError
-from bnrepro.execute.pool import LocalPool, available_cores
+from bnrepro.execute.pool import LocalPool
 from bnrepro.plan import NOT_AT_HAND, DataFacts, Setting
+from bnrepro.processes import available_cores
 from bnrepro.question import ARITHMETIC, Question, ask, refuse_unknown
 from bnrepro.recipes import RECIPES
 from bnrepro.spec.claim import Claim
@@ -87,8 +88,11 @@ class Session:
             processes=arguments.processes,
             decoders=max(1, available_cores() // jobs),
         )
+        suite = Suite(questions, references, setting=setting, store=store)
+        if not only_plan:
+            suite.declare()
         return cls(
-            suite=Suite(questions, references, setting=setting, store=store),
+            suite=suite,
             store=store,
             data=data,
             scale_reason=scale_reason,

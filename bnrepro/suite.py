@@ -7,22 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from functools import cached_property, partial
 
 from bnrepro.errors import TrainingError
 from bnrepro.execute.events import Event, Failed, Finished
 from bnrepro.execute.pool import LocalPool
 from bnrepro.identity import run_key
 from bnrepro.measure import Measurements
-from bnrepro.plan import Need, Plan, Setting, make_plan
-from bnrepro.question import Question
+from bnrepro.plan import Need, Plan, Setting, make_plan, resolved
+from bnrepro.question import Question, ask
 from bnrepro.recipes import RECIPES
 from bnrepro.spec.checks import Cell
-from bnrepro.spec.load import References
+from bnrepro.spec.load import LoadedClaim, References
 from bnrepro.spec.probe import Measured, Probe
 from bnrepro.spec.run import RunRecord, RunSpec
 from bnrepro.spec.scale import Scale
 from bnrepro.store import Store
 from bnrepro.verdict import Judgement, judge
+
+_ARITHMETIC = Measurements(scale=Scale.PAPER, values={}, classes={})
 
 
 class Suite:
@@ -30,6 +33,7 @@ class Suite:
 
     Usage:
         suite = Suite(questions, references, setting=setting, store=store)
+        suite.declare()
         for look in suite.looks():
             suite.train(suite.plan(look), pool, listener)
             suite.judge(look)
@@ -44,6 +48,8 @@ class Suite:
         self.setting = setting
         self.records: dict[str, RunRecord] = {}
         """Every run that a look needed and that is done, by key."""
+        self._samples: dict[Cell, dict[int, RunRecord]] = {}
+        """The same, by network and arm and by seed."""
         self.measured: dict[str, dict[Probe, Measured]] = {}
         """What was measured on trained networks, by key of the run."""
         self.trained: set[str] = set()
@@ -51,7 +57,7 @@ class Suite:
         self.failed: dict[str, Failed] = {}
         self.judgements: dict[str, Judgement] = {}
         """By claim id."""
-        self._store = store
+        self.store = store
         self._shapes = {
             family: setting.data[recipe.dataset].shape
             for (family, scale), recipe in RECIPES.items()
@@ -64,6 +70,32 @@ class Suite:
     def settled(self) -> bool:
         """Whether no check of any claim is open."""
         return not any(judgement.open_checks for judgement in self.judgements.values())
+
+    @cached_property
+    def stored(self) -> dict[Cell, list[RunRecord]]:
+        """What the store held of this scale when first asked, by network and arm, other devices and recipes included.
+
+        Read once an invocation: a store may hold thousands of runs.
+        """
+        found: dict[Cell, list[RunRecord]] = {}
+        for record in self.store.records():
+            if record.spec.scale is self.setting.scale:
+                found.setdefault(_cell(record.spec), []).append(record)
+        return found
+
+    def declare(self) -> None:
+        """Keep in the store what each claim says, before any of its runs is read or trained.
+
+        Runs of any device and recipe count as seen: they tell what to expect of those to come.
+        """
+        for question in self.questions:
+            if question.claim.trains:
+                self.store.declare(
+                    question.loaded.claim,
+                    sha256=question.loaded.sha256,
+                    scale=question.scale,
+                    count_runs=partial(self._runs_stored, question.loaded, question.scale),
+                )
 
     def looks(self) -> range:
         """The looks that some claim may take, counted from 1."""
@@ -78,7 +110,7 @@ class Suite:
     def plan(self, look: int) -> Plan:
         """The trainings that open checks need at a look."""
         needs = [need for question in self.questions for need in self.needs(look, question)]
-        return make_plan(needs, self.setting, self._store, known=self.records)
+        return make_plan(needs, self.setting, self.store, known=self.records)
 
     def train(self, plan: Plan, pool: LocalPool, listener: Callable[[Event], None]) -> None:
         """Train and measure what a plan is missing. A run that fails is kept for the verdict, not raised.
@@ -88,15 +120,16 @@ class Suite:
         """
         with closing(pool.run(plan.work, plan.to_measure)) as events:
             for event in events:
-                if isinstance(event, Finished) and event.trained:
+                if isinstance(event, Finished | Failed) and event.trained:
                     self.trained.add(run_key(event.spec))
-                elif isinstance(event, Failed):
+                if isinstance(event, Failed):
                     self.failed[run_key(event.spec)] = event
                 listener(event)
         for run in plan.runs:
-            record = run.record or self._store.find(run.key)
+            record = run.record or self.store.find(run.key)
             if record is not None:
                 self.records[run.key] = record
+                self._samples.setdefault(_cell(run.spec), {})[run.spec.seed] = record
                 self._read_measured(run.key, run.probes)
         if plan.runs and self.failed and not any(run.key in self.records for run in plan.runs):
             first = next(iter(self.failed.values()))
@@ -107,41 +140,66 @@ class Suite:
 
     def judge(self, look: int) -> None:
         """Judge every claim on the runs so far."""
-        arithmetic = Measurements(scale=Scale.PAPER, values={}, classes={})
-        trained = Measurements.from_records(
-            self.records.values(),
+        trained = self._arranged(self.questions, self.records.values())
+        for question in self.questions:
+            self.judgements[question.claim.id] = self._judged(question, trained, look)
+
+    def judged_now(self, question: Question) -> Judgement:
+        """What a claim that is not of this suite comes to, such as an older text of one: on what there is, at its
+        last look. Trains and measures nothing.
+
+        Raises:
+            ReferenceMissing: it names a number that there is not.
+        """
+        seeds = question.claim.looks.seeds
+        needs = question.needs([check.id for check in question.claim.checks], seeds[-1])
+        _, probes = resolved(needs, self.setting)
+        found = {key: self.records.get(key) or self.store.find(key) for key in probes}
+        records = {key: record for key, record in found.items() if record is not None}
+        for key in records:
+            self._read_measured(key, probes[key])
+        return self._judged(question, self._arranged([question], records.values()), len(seeds))
+
+    def _judged(self, question: Question, trained: Measurements, look: int) -> Judgement:
+        return judge(
+            question.claim,
+            scale=question.scale,
+            networks=question.networks,
+            whole_claim=not question.deviations,
+            absent=question.absent,
+            measurements=trained if question.claim.trains else _ARITHMETIC,
+            references=self.references,
+            look=min(look, len(question.claim.looks.seeds)),
+        )
+
+    def _arranged(self, questions: Iterable[Question], records: Iterable[RunRecord]) -> Measurements:
+        """What the checks of some claims read of some runs."""
+        return Measurements.from_records(
+            records,
             scale=self.setting.scale,
             classes={family: shape.classes for family, shape in self._shapes.items()},
             test_images={family: shape.test_images for family, shape in self._shapes.items()},
-            metrics={check.metric for question in self.questions for check in question.claim.checks},
+            metrics={check.metric for question in questions for check in question.claim.checks},
             measured=self.measured,
         )
-        for question in self.questions:
-            self.judgements[question.claim.id] = judge(
-                question.claim,
-                scale=question.scale,
-                networks=question.networks,
-                whole_claim=not question.deviations,
-                absent=question.absent,
-                measurements=trained if question.claim.trains else arithmetic,
-                references=self.references,
-                look=min(look, len(question.claim.looks.seeds)),
-            )
 
     def runs_of(self, question: Question) -> tuple[RunRecord, ...]:
         """The finished runs that a claim reads, by network, arm and seed."""
-        order = {cell: position for position, cell in enumerate(question.cells)}
-        own = [record for record in self.records.values() if _cell(record.spec) in order]
-        return tuple(sorted(own, key=lambda record: (order[_cell(record.spec)], record.spec.seed)))
+        samples = (self._samples.get(cell, {}) for cell in question.cells)
+        return tuple(sample[seed] for sample in samples for seed in sorted(sample))
 
     def failed_of(self, question: Question) -> dict[str, Failed]:
         """The failed runs that a claim would have read, by key."""
         return {key: event for key, event in self.failed.items() if _cell(event.spec) in question.cells}
 
+    def _runs_stored(self, loaded: LoadedClaim, scale: Scale) -> int:
+        """Of all networks and arms of a claim, also where less of it is asked."""
+        return sum(len(self.stored.get(cell, ())) for cell in ask(loaded, scale).cells)
+
     def _read_measured(self, key: str, probes: Iterable[Probe]) -> None:
         own = self.measured.setdefault(key, {})
         for probe in probes:
-            if probe not in own and (value := self._store.measured(key, probe)) is not None:
+            if probe not in own and (value := self.store.measured(key, probe)) is not None:
                 own[probe] = value
 
 

@@ -5,27 +5,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from bnrepro.spec.results import Interval, VerdictDocument
+from bnrepro.spec.results import CheckResult, Interval, VerdictDocument
 from bnrepro.terminal import Terminal
 from bnrepro.wording import decimals, plural
 
 
 def check_rows(document: VerdictDocument) -> list[list[str]]:
-    """The table of checks, heading first."""
+    """The table of checks, heading first; what a verdict hangs on or survives stands last, where there is any."""
     rows = [["check", "verdict", "estimate", "interval", "level", "n"]]
+    marked = any(_marks(check) for check in document.checks)
+    if marked:
+        rows[0].append("mark")
     for check in document.checks:
         digits = decimals(check.unit)
         cells = ["-"] * 4
         if check.estimate is not None:
-            cells = [
-                _amount(check.estimate, digits),
-                _interval(check.interval, digits),
-                f"{check.level:.0%}",
-                str(check.n),
-            ]
-            if not check.runs:
-                cells[1:] = ["exact", "-", "-"]  # arithmetic
-        rows.append([check.id, check.verdict, *cells])
+            estimate, interval = _amount(check.estimate, digits), _interval(check.interval, digits)
+            cells = [estimate, interval, f"{check.level:.0%}", str(check.n)]
+            if not check.runs:  # arithmetic
+                cells = [f"{check.estimate:,.6g}", "exact", "-", "-"]
+        rows.append([check.id, check.verdict, *cells, *([_marks(check)] if marked else [])])
     return rows
 
 
@@ -49,6 +48,13 @@ def show_verdict(out: Terminal, document: VerdictDocument) -> None:
     out.table(check_rows(document))
     for reason, names in not_assessed(document).items():
         out.say(f"{', '.join(names)}: {reason}", indent="  ")
+    for check in document.checks:
+        if check.fragile:
+            out.say(f"fragile: {check.id}, {'; '.join(check.fragile)}", indent="  ")
+    if document.robust_over and any(check.robust for check in document.checks):
+        out.say(f"robust: survives Holm's correction over {plural(document.robust_over, 'check')}", indent="  ")
+    for note in document.notes:
+        out.say(f"note: {note}", indent="  ")
     for failure in document.failed:
         out.paragraphs(f"failed: {failure.description}: {failure.error}", indent="  ")
     counts = document.trainings
@@ -75,6 +81,17 @@ def show_verdicts(out: Terminal, documents: Sequence[VerdictDocument]) -> None:
     out.say()
     verdicts = Counter(document.verdict.value for document in documents)
     out.say(f"{plural(len(documents), 'claim')}: " + ", ".join(f"{count} {word}" for word, count in verdicts.items()))
+    checks = [check for document in documents for check in document.checks]
+    robust, fragile = sum(bool(check.robust) for check in checks), sum(bool(check.fragile) for check in checks)
+    if over := documents[0].robust_over:
+        out.say(
+            f"of {plural(over, 'check')} held against runs, {robust} robust (survive Holm's correction over all) and "
+            f"{fragile} fragile (hang on one run or on the margin)"
+        )
+
+
+def _marks(check: CheckResult) -> str:
+    return ", ".join(name for name, given in (("robust", check.robust), ("fragile", check.fragile)) if given)
 
 
 def _amount(value: float, digits: int) -> str:

@@ -184,6 +184,15 @@ def measures_slowly(
         yield probe, value(probe, record.spec.seed)
 
 
+def tells_decoders(
+    record: RunRecord, learned: Mapping[str, np.ndarray], data: Path, probes: Iterable[Probe]
+) -> Iterator[tuple[Probe, Measured]]:
+    """The value tells how many decoders it may use."""
+    assert record.spec.decoders is not None
+    for probe in probes:
+        yield probe, value(probe, record.spec.decoders)
+
+
 def cannot_count(
     record: RunRecord, learned: Mapping[str, np.ndarray], data: Path, probes: Iterable[Probe]
 ) -> Iterator[tuple[Probe, Measured]]:
@@ -199,6 +208,15 @@ def dies_once_at_clamping(
 ) -> Iterator[tuple[Probe, Measured]]:
     for probe, measured in measures(record, learned, data, probes):
         if probe is Probe.CLAMPING and probed(data).count((0, probe)) == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield probe, measured
+
+
+def dies_always_at_clamping(
+    record: RunRecord, learned: Mapping[str, np.ndarray], data: Path, probes: Iterable[Probe]
+) -> Iterator[tuple[Probe, Measured]]:
+    for probe, measured in measures(record, learned, data, probes):
+        if probe is Probe.CLAMPING and record.spec.seed == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         yield probe, measured
 

@@ -159,6 +159,8 @@ def superiority(runs: list[RunRow], scale: Scale, *, whole_claim: bool, outcome:
         diverged=sum(run.status == "diverged" for run in runs),
         parts=tuple(parts),
         runs=tuple(key for part in parts for key in part.runs),
+        p=0.003,
+        fragile=(),
     )
 
 
@@ -184,6 +186,8 @@ def not_assessed(scale: Scale, *, whole_claim: bool) -> CheckResult:
         diverged=0,
         parts=(),
         runs=(),
+        p=None,
+        fragile=(),
     )
 
 
@@ -349,5 +353,7 @@ def check_of(parts: tuple[PartResult, ...], verdict: Verdict, **changes: Any) ->
         "diverged": 0,
         "parts": parts,
         "runs": tuple(dict.fromkeys(key for part in parts for key in part.runs)),
+        "p": None,
+        "fragile": (),
     }
     return CheckResult(**(values | changes))

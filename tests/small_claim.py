@@ -54,6 +54,7 @@ checks:
     why: Because.
 flags:
   - {flag}
+assumed_sd: {{digits: 3.0}}
 """
 
 DIGITS = Setting(

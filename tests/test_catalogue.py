@@ -92,6 +92,13 @@ def test_the_data_are_looked_at_twice_except_where_failures_are_counted() -> Non
     assert looks == {"appe_beta_one_failures": (17,)}
 
 
+def test_spreads_to_plan_with_are_given_where_means_are_compared_and_only_at_scales_that_are_run() -> None:
+    for claim in CLAIMS.values():
+        run = {scale for scale in Scale for group in claim.networks if claim.networks_at(group, scale)}
+        of_means = any(check.trains and check.kind != "failure_rate" for check in claim.checks)
+        assert set(claim.assumed_sd) == (run if of_means else set()), claim.id
+
+
 def test_the_rows_that_hold_up_no_verdict_are_the_lost_and_the_contradicted() -> None:
     deciding = {row for row in ROWS if any(check.decides for _, check in checks_of(row))}
     assert set(ROWS) - deciding == {"C02", "C12", "C19", "C20", "D09", "E05"}

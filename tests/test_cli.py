@@ -202,6 +202,7 @@ def test_a_full_disk_exits_3_with_its_name(
 ) -> None:
     world.write_claim()
     world.fill(HELD)
+    verify(world)  # now only the report is left to write
 
     def full(_: int) -> None:
         raise OSError(28, os.strerror(28))

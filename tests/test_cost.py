@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from bnrepro.budget import shared_budget
 from bnrepro.cost import PUBLISHED_SHAPES, CostModel, trainable_parameters
 from bnrepro.identity import run_key
+from bnrepro.plan import Plan, PlannedRun
+from bnrepro.question import Question, ask
 from bnrepro.recipes import RECIPES
 from bnrepro.spec.arms import Arm
+from bnrepro.spec.load import LoadedClaim, References
+from bnrepro.spec.metrics import Metric
 from bnrepro.spec.networks import Family, Network
+from bnrepro.spec.probe import Probe
 from bnrepro.spec.run import DeviceKind, RunRecord, RunSpec
 from bnrepro.spec.scale import Scale
+from tests.small_claim import DIGITS, RESNET_8, made_up
+from tests.worlds import check, claim
 
 ARMS = ["all", "all_but_affine", "batchnorm", "output", "shortcut_output", "random_2", "random_2_scattered"]
 
@@ -125,6 +135,71 @@ def test_the_disk_holds_what_was_learned_and_running_statistics_never_the_frozen
     learned = trainable_parameters(deep, Arm.parse("all"), 3)
     assert learned == deep.counts().total
     assert by_arm["all"] - by_arm["batchnorm"] == 4 * (learned - deep.counts().batchnorm)
+
+
+MEASURED = (Probe.AFFINE, Probe.CLAMPING, Probe.ACTIVITY)
+
+
+@pytest.mark.parametrize(
+    ("network", "arm", "trained", "measured"),
+    [
+        ("resnet-14", "batchnorm", 14_320 + 5_206 + 233, 4_681 + 545 + 7_633),
+        ("resnet-32", "batchnorm", 31_648 + 5_200 + 233, 10_065 + 545 + 18_385),
+        ("wrn-14-2", "batchnorm", 23_352 + 5_205 + 233, 9_169 + 545 + 15_057),
+        ("resnet-14", "all", 711_536 + 5_230 + 233, 4_681 + 545 + 7_633),
+    ],
+)
+def test_the_disk_that_a_run_takes_is_near_what_runs_on_digits_took(
+    network: str, arm: str, trained: int, measured: int
+) -> None:
+    spec = DIGITS.spec(Network.parse(network), Arm.parse(arm), 0)
+    model = CostModel(shapes=DIGITS.shapes)
+    assert model.disk_bytes(spec) == pytest.approx(trained, rel=0.03)
+    assert model.measured_bytes(spec, MEASURED) == pytest.approx(measured, rel=0.01)
+
+
+def test_each_measurement_takes_room_for_what_it_keeps() -> None:
+    model, spec = assumed(), run()
+    beside = model.measured_bytes(spec, [Probe.AFFINE]) - 2 * 4 * 560
+    assert 0 < beside < 1000
+    assert model.measured_bytes(spec, [Probe.ACTIVITY]) == beside + 2 * 8 * (560 - 32 - 64), "shortcuts have no ReLU"
+    assert model.measured_bytes(spec, [Probe.CORRECTNESS]) == beside + 10_000
+    assert model.measured_bytes(spec, Probe) == sum(model.measured_bytes(spec, [probe]) for probe in Probe)
+    assert model.measured_bytes(spec, ()) == 0
+
+
+def test_a_plan_needs_room_for_what_is_to_be_trained_and_for_what_is_to_be_measured() -> None:
+    model, new, stored = assumed(), run(seed=0), run(seed=1)
+    runs = (
+        PlannedRun(spec=new, key=run_key(new), record=None, reason="new", probes=MEASURED, to_measure=MEASURED),
+        PlannedRun(
+            spec=stored,
+            key=run_key(stored),
+            record=made_up(stored, 50.0),
+            reason="",
+            probes=MEASURED,
+            to_measure=(Probe.ACTIVITY,),
+        ),
+    )
+    assert Plan(runs=runs, cost=model).disk_bytes == (
+        model.disk_bytes(new) + model.measured_bytes(new, MEASURED) + model.measured_bytes(stored, [Probe.ACTIVITY])
+    )
+
+
+def question(metric: Metric) -> Question:
+    made = claim(check("equivalence", metric=metric), networks=[RESNET_8], looks=(3,))
+    return ask(LoadedClaim(claim=made, path=Path("made_up.yaml"), sha256="0" * 64), Scale.DIGITS)
+
+
+def test_a_budget_counts_what_is_measured_once_on_every_network() -> None:
+    model = CostModel(shapes=DIGITS.shapes)
+    plain, probing = question(Metric.TEST_ACCURACY), question(Metric.GAMMA_BELOW_001)
+    budget = shared_budget([plain, probing], References({}), DIGITS, model)
+    alone, measured = budget.alone
+    # Three seeds of two arms.
+    affine = 6 * model.measured_bytes(DIGITS.spec(RESNET_8, Arm.parse("batchnorm"), 0), [Probe.AFFINE])
+    assert measured.disk_bytes - alone.disk_bytes == affine > 0
+    assert budget.together == measured
 
 
 @pytest.mark.parametrize(

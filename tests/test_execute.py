@@ -331,8 +331,8 @@ def test_a_run_that_diverged_is_never_measured(store: Store, data: Path) -> None
 
 def test_a_probe_that_raises_fails_the_run_and_what_was_done_before_stays(store: Store, data: Path) -> None:
     events = measured(store, data, {0: tuple(Probe), 1: tuple(Probe)}, prober=fake_trainer.cannot_count)
-    assert [(event.spec.seed, event.error) for event in events if isinstance(event, Failed)] == [
-        (0, "a unit was never seen")
+    assert [(event.spec.seed, event.error, event.trained) for event in events if isinstance(event, Failed)] == [
+        (0, "a unit was never seen", True)
     ]
     assert work_done(events) == {1: (True, tuple(Probe))}
     key = run_key(a_run(0))
@@ -345,9 +345,59 @@ def test_a_probe_that_raises_fails_the_run_and_what_was_done_before_stays(store:
 def test_a_worker_that_dies_while_it_measures_is_tried_again_and_loses_nothing(store: Store, data: Path) -> None:
     events = measured(store, data, {0: TWO}, prober=fake_trainer.dies_once_at_clamping)
     assert [event.error for event in events if isinstance(event, Retried)] == ["its process was killed by signal 9"]
-    assert work_done(events) == {0: (False, (Probe.CLAMPING,))}
+    assert work_done(events) == {0: (True, TWO)}, "by this pool, in whichever of its tries"
     assert starts(data) == [0]
     assert probed(data) == [(0, Probe.AFFINE), (0, Probe.CLAMPING), (0, Probe.CLAMPING)]
+
+
+@pytest.mark.parametrize("stored_before", [True, False])
+def test_a_run_that_cannot_be_measured_says_whether_it_was_trained_now(
+    store: Store, data: Path, stored_before: bool
+) -> None:
+    if stored_before:
+        store.save(*fake_trainer.result(a_run(0)))
+    events = measured(store, data, {0: TWO}, prober=fake_trainer.dies_always_at_clamping)
+    assert [(event.error, event.trained) for event in events if isinstance(event, Failed)] == [
+        ("its process was killed by signal 9, 2 times", not stored_before)
+    ]
+    assert starts(data) == ([] if stored_before else [0])
+
+
+def test_a_run_that_could_not_be_trained_was_not_trained(store: Store, data: Path) -> None:
+    events = trained(store, fake_trainer.raises, data) + trained(store, fake_trainer.exits_always, data)
+    assert [event.trained for event in events if isinstance(event, Failed)] == [False, False, False]
+
+
+def test_a_run_that_is_trained_here_and_measured_elsewhere_counts_as_trained_here(store: Store, data: Path) -> None:
+    other, key = Store(store.root), run_key(a_run(0))
+    lock = other.lock(key)
+    events: list[Event] = []
+    working = pool(store, fake_trainer.at_once, data, prober=fake_trainer.dies_once_at_clamping)
+    for event in working.run([a_run(0)], {key: TWO}):
+        events.append(event)
+        if isinstance(event, Retried):
+            assert lock.__enter__(), "the other process is quicker than the second try"
+        elif isinstance(event, Waiting):
+            other.save_measured(key, Probe.CLAMPING, fake_trainer.value(Probe.CLAMPING, 0))
+            lock.__exit__(None, None, None)
+    assert of_kind(events, Waiting) == [0]
+    assert work_done(events) == {0: (True, (Probe.AFFINE,))}
+
+
+def test_a_stored_run_is_measured_as_this_machine_is_set_up_and_not_the_one_that_trained_it(
+    store: Store, data: Path
+) -> None:
+    there, here = (a_run(0).model_copy(update={"decoders": decoders}) for decoders in (40, 2))
+    key = run_key(here)
+    store.save(*fake_trainer.result(there))
+    working = pool(store, fake_trainer.at_once, data, prober=fake_trainer.tells_decoders)
+    assert work_done(list(working.run([here], {key: (Probe.AFFINE,)}))) == {0: (False, (Probe.AFFINE,))}
+    found = store.measured(key, Probe.AFFINE)
+    assert found is not None
+    assert found.arrays()["gamma"].tolist() == fake_trainer.value(Probe.AFFINE, 2).arrays()["gamma"].tolist()
+    kept = store.find(key)
+    assert kept is not None
+    assert kept.spec.decoders == 40, "how it was trained stays as it was"
 
 
 def test_a_worker_that_is_asked_to_stop_keeps_what_it_has_measured(store: Store, data: Path) -> None:

@@ -53,6 +53,7 @@ def small_claim(**changes: str) -> str:
         "looks": "{seeds: [2, 3]}",
         "checks": check(kind="containment", reference="sec/gap"),
         "not_run": "{paper: p, reduced: r}",
+        "assumed_sd": "{paper: 0.5, reduced: 1.0, digits: 3.0}",
     } | changes
     return "".join(f"{key}: {value}\n" for key, value in lines.items())
 
@@ -124,7 +125,7 @@ def test_every_key_of_the_claim_file_is_in_the_schema_that_it_names() -> None:
     schema = claim_schema()
     known = set(schema["properties"]).union(*(part.get("properties", ()) for part in schema["$defs"].values()))
     named = set(load_claim(CLAIM).positions.keys)
-    by_name = {"networks", "not_run"}  # below these, keys are names of groups and of scales
+    by_name = {"networks", "not_run", "assumed_sd"}  # below these, keys are names of groups and of scales
     written = {str(location[-1]) for location in named if location[0] not in by_name or len(location) == 1}
     assert written <= known
     assert json.loads(schema_text()) == schema
@@ -182,7 +183,7 @@ def test_the_problems_of_all_files_are_said_at_once(folder: Path) -> None:
     assert str(caught.value).splitlines() == [
         "a.yaml:4:7: rows must have at least 1 item",
         "b.yaml:1:1: this is a directory, not a YAML file",
-        "c.yaml:20:1: unknown key 'titel' at the top of the file; did you mean 'title'?",
+        "c.yaml:21:1: unknown key 'titel' at the top of the file; did you mean 'title'?",
     ]
 
 
@@ -397,6 +398,24 @@ def test_arithmetic_needs_no_word_on_scales(folder: Path) -> None:
     checks = check(kind="growth", **NO_ARM, quantities="[shortcut]", grows="not at all")
     Path("tiny.yaml").write_text(small_claim(checks=checks, not_run="{}"))
     assert not load_claim(Path("tiny.yaml")).claim.trains
+
+
+def test_a_scale_that_is_run_has_a_spread_to_plan_with(folder: Path) -> None:
+    assert problems_of(small_claim(assumed_sd="{paper: 0.5}")) == [
+        "tiny.yaml:20:13: say which spread between seeds to plan with at scale digits"
+    ]
+    assert problems_of(small_claim(assumed_sd="{digits: 0}")) == [
+        "tiny.yaml:20:22: assumed_sd.digits must be above 0, got 0"
+    ]
+
+
+def test_a_check_may_plan_with_a_spread_of_its_own(folder: Path) -> None:
+    Path("tiny.yaml").write_text(small_claim(checks=check(assumed_sd=0.02)))
+    claim = load_claim(Path("tiny.yaml")).claim
+    assert claim.planned_sd(claim.checks[0], Scale.DIGITS) == 0.02
+    Path("tiny.yaml").write_text(small_claim())
+    claim = load_claim(Path("tiny.yaml")).claim
+    assert claim.planned_sd(claim.checks[0], Scale.DIGITS) == 3.0
 
 
 def test_groups_that_are_compared_in_pairs_are_of_one_length(folder: Path) -> None:

@@ -86,6 +86,7 @@ def claim(
             "networks": {"cifar": dict.fromkeys(Scale, tuple(networks))} | groups,
             "not_run": dict.fromkeys(Scale, "It is made up."),
             "looks": {"seeds": looks},
+            "assumed_sd": dict.fromkeys(Scale, 0.5),
             "checks": checks,
         }
     )

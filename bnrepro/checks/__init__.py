@@ -31,10 +31,12 @@ from bnrepro.checks import (
     superiority,
     worst_case,
 )
+from bnrepro.checks.leave_one_out import WOULD
 from bnrepro.checks.look import ERROR_A_SIDE, Finding, Look, References
 from bnrepro.checks.region import Region
 from bnrepro.checks.units import margin_unit
 from bnrepro.spec.checks import CheckSpec
+from bnrepro.spec.checks.base import WithMargin
 from bnrepro.spec.results import CheckResult, Interval, PartResult
 from bnrepro.spec.scale import Outcome, Scale, word_for
 from bnrepro.stats import ConfidenceInterval
@@ -117,7 +119,21 @@ def evaluate(check: CheckSpec, look: Look) -> CheckResult:
             for part in finding.parts
         ),
         runs=tuple(dict.fromkeys(run for part in finding.parts for run in part.runs)),
+        p=finding.p,
+        fragile=(*finding.fragile, *_under_other_margins(check, look, finding)),
     )
+
+
+def _under_other_margins(check: CheckSpec, look: Look, finding: Finding) -> list[str]:
+    """What a decided check would say under the margins that its file declares beside the one that counts."""
+    if not isinstance(check, WithMargin) or finding.outcome not in {Outcome.INSIDE, Outcome.OUTSIDE}:
+        return []
+    told = []
+    for margin in check.alternative_margins:
+        other = KINDS[check.kind].evaluate(check.model_copy(update={"margin": margin}), look).outcome
+        if other is not finding.outcome:
+            told.append(f"with a margin of {margin:g} it {WOULD[other]}")
+    return told
 
 
 def obstacle_at(check: CheckSpec, scale: Scale, references: References) -> str | None:

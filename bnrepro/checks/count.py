@@ -127,7 +127,7 @@ class _Cell:
 
 
 def _cell(check: CountCheck, look: Look, network: Network, quantity: QuantityName) -> _Cell:
-    printed, reference = look.number_of(check.reference or f"{check.table}/{network}-{quantity.replace('_', '-')}")
+    printed, reference = look.number_of(check.reference_for(network, quantity))
     return _Cell(
         network=network,
         quantity=quantity,

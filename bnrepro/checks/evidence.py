@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bnrepro.checks.leave_one_out import leave_out
 from bnrepro.checks.look import Look
 from bnrepro.checks.region import Region
 from bnrepro.measure import Sample
@@ -41,6 +42,10 @@ class Evidence:
     """Over the runs that did not diverge."""
     counted: Estimate
     """Over all runs, a diverged one at chance level; the same as ``estimate`` where none diverged."""
+    again: Callable[[tuple[Sample, ...]], Evidence]
+    """Makes the same part from other samples of the same cells."""
+    by_seed: bool = False
+    """Whether the runs of one seed make one value, so that leaving out any of them leaves out all."""
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -51,6 +56,10 @@ class Evidence:
     def missing(self) -> bool:
         """Whether runs should be there and are not."""
         return any(sample.missing for sample in self.samples)
+
+    def without(self, run: str) -> Evidence:
+        """The part estimated again without the run of this key."""
+        return self.again(leave_out(self.samples, run))
 
 
 def gather(check: CheckSpec, look: Look, estimator: Estimator, region: Region) -> tuple[Evidence, ...]:
@@ -72,7 +81,14 @@ def evidence_of(name: str, samples: tuple[Sample, ...], estimator: Estimator, re
     if any_diverged(samples):
         values = [sample.with_diverged_at_chance() for sample in samples]
         counted = UNKNOWN if any(each is None for each in values) else estimator(*values)
-    return Evidence(name=name, samples=samples, region=region, estimate=estimate, counted=counted)
+    return Evidence(
+        name=name,
+        samples=samples,
+        region=region,
+        estimate=estimate,
+        counted=counted,
+        again=lambda others: evidence_of(name, others, estimator, region),
+    )
 
 
 def evidence_by_seed(name: str, samples: tuple[Sample, ...], estimator: RowEstimator, region: Region) -> Evidence:
@@ -84,7 +100,15 @@ def evidence_by_seed(name: str, samples: tuple[Sample, ...], estimator: RowEstim
     if any_diverged(samples):
         known = all(sample.with_diverged_at_chance() is not None for sample in samples)
         counted = estimator(by_seed(samples, diverged_at_chance=True)) if known else UNKNOWN
-    return Evidence(name=name, samples=samples, region=region, estimate=estimate, counted=counted)
+    return Evidence(
+        name=name,
+        samples=samples,
+        region=region,
+        estimate=estimate,
+        counted=counted,
+        again=lambda others: evidence_by_seed(name, others, estimator, region),
+        by_seed=True,
+    )
 
 
 def by_seed(samples: Sequence[Sample], *, diverged_at_chance: bool = False) -> FloatArray:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from bnrepro.checks import reasons
 from bnrepro.checks.evidence import samples_of
+from bnrepro.checks.leave_one_out import leave_out, tipping
 from bnrepro.checks.look import Finding, Look, PartFinding
 from bnrepro.checks.region import Region
-from bnrepro.checks.universal import conjunction, outcomes
+from bnrepro.checks.universal import Standing, conjunction, outcomes, p_of
 from bnrepro.measure import Sample
 from bnrepro.spec.checks import FailureRateCheck, comparison_name
 from bnrepro.spec.metrics import Unit
@@ -33,10 +35,9 @@ def evaluate(check: FailureRateCheck, look: Look) -> Finding:
     failures = [
         _Failures(comparison_name(comparison), *samples_of(check, look, comparison)) for comparison in look.comparisons
     ]
-    found = outcomes([each.rate for each in failures], [region] * len(failures), look.alpha)
-    rates = [
-        each.rate_part(region, look, outcome, len(failures)) for each, outcome in zip(failures, found, strict=True)
-    ]
+    judged = [_judged(each, region, look) for each in failures]
+    found = outcomes([each.rate for each in judged], look.alpha)
+    rates = [each.rate_part(region, look, own, len(failures)) for each, own in zip(failures, found, strict=True)]
     pairs = [(rate, each.difference_part(look)) for each, rate in zip(failures, rates, strict=True)]
     parts = tuple(part for pair in pairs for part in pair)
     samples = [sample for each in failures for sample in (each.better, each.worse)]
@@ -56,6 +57,13 @@ def evaluate(check: FailureRateCheck, look: Look) -> Finding:
         parts=tuple(
             _held_back(part, each.samples) for each, pair in zip(failures, pairs, strict=True) for part in pair
         ),
+        p=_p_of(judged, outcome),
+        fragile=tipping(
+            failures,
+            outcome,
+            stand=partial(_judged, region=region, look=look),
+            conclude=partial(_conclude, alpha=look.alpha),
+        ),
     )
 
 
@@ -68,8 +76,16 @@ class _Failures:
     worse: Sample
 
     @property
+    def by_seed(self) -> bool:
+        return False
+
+    @property
     def samples(self) -> tuple[Sample, Sample]:
         return self.better, self.worse
+
+    def without(self, run: str) -> _Failures:
+        better, worse = leave_out(self.samples, run)
+        return _Failures(self.network, better, worse)
 
     @property
     def rate(self) -> RateEstimate:
@@ -97,9 +113,14 @@ class _Failures:
             runs=_keys(self.worse),
         )
 
-    def difference_part(self, look: Look) -> PartFinding:
+    @property
+    def p_higher(self) -> float:
+        """Of "the rate is no higher than the other arm's"."""
         rate, other = self.rate, _rate(self.better)
-        p = boschloo(rate.successes, rate.trials, other.successes, other.trials)
+        return boschloo(rate.successes, rate.trials, other.successes, other.trials)
+
+    def difference_part(self, look: Look) -> PartFinding:
+        rate, other, p = self.rate, _rate(self.better), self.p_higher
         held = p < look.alpha
         told = f"{_told(self.worse)} failed against {_told(self.better)}; {_p(p)} by Boschloo's test, "
         told += f"{'below' if held else 'not below'} {look.alpha:.2g}"
@@ -113,6 +134,28 @@ class _Failures:
             reason=told,
             runs=_keys(*self.samples),
         )
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What one network says."""
+
+    rate: Standing
+    p_higher: float
+
+
+def _judged(failures: _Failures, region: Region, look: Look) -> _Judged:
+    return _Judged(Standing.of(failures.rate, region, look.alpha), failures.p_higher)
+
+
+def _conclude(judged: Sequence[_Judged], *, alpha: float) -> Outcome:
+    rates = outcomes([each.rate for each in judged], alpha)
+    return conjunction([*rates, *(Outcome.INSIDE if each.p_higher < alpha else Outcome.OPEN for each in judged)])
+
+
+def _p_of(judged: Sequence[_Judged], outcome: Outcome) -> float | None:
+    own = p_of([(each.rate, each.rate) for each in judged], outcome)
+    return max(own, *(each.p_higher for each in judged)) if own is not None and outcome is Outcome.INSIDE else own
 
 
 def _deciding(parts: Sequence[PartFinding], outcome: Outcome) -> PartFinding:

@@ -126,3 +126,5 @@ class Finding:
     n: int = 0
     diverged: int = 0
     parts: tuple[PartFinding, ...] = ()
+    p: float | None = None
+    fragile: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bnrepro.checks.evidence import Evidence, evidence_of
+from bnrepro.checks.evidence import Evidence, evidence_of, samples_of
 from bnrepro.checks.look import Finding, Look
 from bnrepro.checks.region import Region
 from bnrepro.checks.units import difference_unit
@@ -22,7 +22,7 @@ def evaluate(check: MatchingCheck, look: Look) -> Finding:
 
 
 def _parts(check: MatchingCheck, look: Look, comparison: Comparison) -> tuple[Evidence, Evidence]:
-    target, at, below = (look.measurements.sample(check.metric, cell, seeds=look.seeds) for cell in comparison)
+    target, at, below = samples_of(check, look, comparison)
     return (
         _difference(at, target, Region(low=-check.margin)),
         _difference(below, target, Region(high=-check.margin)),

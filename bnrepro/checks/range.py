@@ -21,12 +21,13 @@ from functools import partial
 from bnrepro.checks import reasons
 from bnrepro.checks.evidence import Evidence, distinct, gather
 from bnrepro.checks.look import Finding, Look, PartFinding
+from bnrepro.checks.ranked import ranked
 from bnrepro.checks.region import Region
 from bnrepro.checks.units import difference_unit, mean_unit
 from bnrepro.checks.universal import every_part
 from bnrepro.spec.checks import RangeCheck
 from bnrepro.spec.scale import Outcome
-from bnrepro.stats import ConfidenceInterval, Estimate, prediction, rank_interval
+from bnrepro.stats import ConfidenceInterval, Estimate, prediction
 from bnrepro.wording import plural
 
 
@@ -47,15 +48,12 @@ def evaluate(check: RangeCheck, look: Look) -> Finding:
 
 def _largest(evidence: Sequence[Evidence], look: Look, region: Region, unit: str, *, paper_n: int) -> Finding:
     networks = len(evidence)
-    interval = rank_interval([each.estimate for each in evidence], rank=networks, alpha=look.alpha)
-    primary = region.outcome(interval)
-    counted = region.outcome(rank_interval([each.counted for each in evidence], rank=networks, alpha=look.alpha))
-    lacking = any(each.missing for each in evidence)
-    outcome = Outcome.OPEN if lacking or primary is not counted else primary
+    found = ranked(evidence, region, rank=networks, look=look)
+    interval, outcome = found.interval, found.outcome
     best, samples = _best(evidence), distinct(evidence)
     share = look.alpha / networks
     sentences = [_lead(best, networks, interval, unit, paper_n), _where(best.estimate, interval, region)]
-    if primary is Outcome.OPEN:
+    if found.primary is Outcome.OPEN:
         sentences.append(reasons.more_seeds(best.estimate, region, alpha=share, alpha_outside=share))
     return Finding(
         outcome=outcome,
@@ -63,10 +61,12 @@ def _largest(evidence: Sequence[Evidence], look: Look, region: Region, unit: str
         interval=interval,
         region=region,
         unit=unit,
-        reason="; ".join([*sentences, *reasons.failures(samples, agrees=primary is counted)]),
+        reason="; ".join([*sentences, *reasons.failures(samples, agrees=found.agrees)]),
         n=min(each.estimate.n for each in evidence),
         diverged=sum(run.diverged for sample in samples for run in sample.observations),
         parts=tuple(_part(each, look, outcome if each is best else Outcome.NOT_ASSESSED) for each in evidence),
+        p=found.p,
+        fragile=found.fragile,
     )
 
 

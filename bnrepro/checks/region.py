@@ -43,6 +43,28 @@ class Region:
             math.inf if math.isinf(self.high) else (self.high - self.blur) - interval.high,
         )
 
+    @property
+    def inner(self) -> tuple[float, float]:
+        """The bounds that an interval must clear to lie inside."""
+        return self.low + self.blur, self.high - self.blur
+
+    @property
+    def outer(self) -> tuple[float, float]:
+        """The bounds that an interval must clear to lie outside."""
+        return self.low - self.blur, self.high + self.blur
+
+    def p_inside(self, estimate: Estimate) -> float:
+        """One-sided p value against "the true value lies outside the region".
+
+        The larger of two one-sided tests (Schuirmann 1987); below alpha exactly where the interval with error alpha a
+        side lies inside.
+        """
+        low, high = self.inner
+        return max(
+            0.0 if math.isinf(low) else estimate.p_above(low),
+            0.0 if math.isinf(high) else estimate.p_below(high),
+        )
+
     def p_outside(self, estimate: Estimate) -> float:
         """One-sided p value against "the true value lies in the region".
 

@@ -15,12 +15,13 @@ from dataclasses import replace
 from bnrepro.checks import reasons
 from bnrepro.checks.evidence import Evidence, distinct, evidence_of, samples_of
 from bnrepro.checks.look import Finding, Look
+from bnrepro.checks.ranked import ranked
 from bnrepro.checks.region import Region
 from bnrepro.checks.units import mean_unit
-from bnrepro.checks.universal import every_part
+from bnrepro.checks.universal import each_part
 from bnrepro.spec.checks import Comparison, SpreadCheck, comparison_name
 from bnrepro.spec.scale import Outcome
-from bnrepro.stats import ConfidenceInterval, rank_interval, spread
+from bnrepro.stats import ConfidenceInterval, spread
 from bnrepro.wording import plural
 
 
@@ -33,25 +34,25 @@ def evaluate(check: SpreadCheck, look: Look) -> Finding:
     region = Region(high=check.bound)
     evidence = [_evidence(check, look, comparison, region) for comparison in look.comparisons]
     rank = len(evidence) // 2 + 1
-    interval = rank_interval([each.estimate for each in evidence], rank=rank, alpha=look.alpha)
-    primary = region.outcome(interval)
-    counted = region.outcome(rank_interval([each.counted for each in evidence], rank=rank, alpha=look.alpha))
-    lacking = any(each.missing for each in evidence)
+    found = ranked(evidence, region, rank=rank, look=look)
+    interval = found.interval
     middle, samples = _at_rank(evidence, rank), distinct(evidence)
     told = [_lead(middle, interval, rank, len(evidence)), _where(middle, interval, region)]
-    if primary is Outcome.OPEN:
+    if found.primary is Outcome.OPEN:
         above, below = look.alpha / rank, look.alpha / (len(evidence) - rank + 1)
         told.append(reasons.more_seeds(middle.estimate, region, alpha=below, alpha_outside=above))
     return Finding(
-        outcome=Outcome.OPEN if lacking or primary is not counted else primary,
+        outcome=found.outcome,
         estimate=middle.estimate.value,
         interval=interval,
         region=region,
         unit=mean_unit(check),
-        reason="; ".join([*told, *reasons.failures(samples, agrees=primary is counted)]),
+        reason="; ".join([*told, *reasons.failures(samples, agrees=found.agrees)]),
         n=min(each.estimate.n for each in evidence),
         diverged=sum(run.diverged for sample in samples for run in sample.observations),
-        parts=every_part(evidence, look, unit=mean_unit(check)).parts,
+        parts=each_part(evidence, look, unit=mean_unit(check)),
+        p=found.p,
+        fragile=found.fragile,
     )
 
 

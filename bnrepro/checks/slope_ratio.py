@@ -11,6 +11,7 @@ import numpy as np
 
 from bnrepro.checks import reasons
 from bnrepro.checks.evidence import Evidence, distinct, evidence_by_seed, samples_of
+from bnrepro.checks.leave_one_out import tipping
 from bnrepro.checks.lines import doublings, sizes, span, too_few
 from bnrepro.checks.look import Finding, Look, PartFinding
 from bnrepro.checks.region import Region
@@ -46,11 +47,12 @@ def evaluate(check: SlopeRatioCheck, look: Look) -> Finding:
     primary = [region.outcome(each.estimate.interval(look.alpha)) for each in evidence]
     counted = [region.outcome(each.counted.interval(look.alpha)) for each in evidence]
     agrees = _agreed(primary) is _agreed(counted)
-    lacking = any(each.missing for each in evidence)
+    conclude = partial(_conclude, look=look)
+    outcome = Outcome.OPEN if any(each.missing for each in evidence) else conclude(evidence)
     told = [_told(fit, each, look, per_doubling(check)) for fit, each in zip(fits, evidence, strict=True)]
     first, samples_read = evidence[0], distinct(evidence)
     return Finding(
-        outcome=Outcome.OPEN if lacking or not agrees else _agreed(primary),
+        outcome=outcome,
         estimate=first.estimate.value,
         interval=first.estimate.interval(look.alpha),
         region=region,
@@ -69,18 +71,20 @@ def evaluate(check: SlopeRatioCheck, look: Look) -> Finding:
         parts=tuple(
             PartFinding(
                 name=each.name,
-                outcome=outcome if outcome is alternative and not each.missing else Outcome.OPEN,
+                outcome=own if own is alternative and not each.missing else Outcome.OPEN,
                 estimate=each.estimate.value,
                 interval=each.estimate.interval(look.alpha),
                 region=region,
                 n=each.estimate.n,
                 reason="; ".join(
-                    [words.value, words.where, *reasons.failures(each.samples, agrees=outcome is alternative)]
+                    [words.value, words.where, *reasons.failures(each.samples, agrees=own is alternative)]
                 ),
                 runs=each.runs,
             )
-            for each, outcome, alternative, words in zip(evidence, primary, counted, told, strict=True)
+            for each, own, alternative, words in zip(evidence, primary, counted, told, strict=True)
         ),
+        p=_p(evidence, outcome),
+        fragile=tipping(evidence, outcome, stand=lambda part: part, conclude=conclude),
     )
 
 
@@ -157,6 +161,23 @@ def _ratio(rows: FloatArray, *, above: FloatArray, below: FloatArray) -> Fieller
 def _agreed(outcomes: Sequence[Outcome]) -> Outcome:
     """The outcome of all fits where it is one."""
     return outcomes[0] if len(set(outcomes)) == 1 else Outcome.OPEN
+
+
+def _conclude(fits: Sequence[Evidence], *, look: Look) -> Outcome:
+    """The outcome on which all fits agree, with diverged runs counted and without."""
+    estimates = [(each.region, estimate) for each in fits for estimate in (each.estimate, each.counted)]
+    return _agreed([region.outcome(estimate.interval(look.alpha)) for region, estimate in estimates])
+
+
+def _p(fits: Sequence[Evidence], outcome: Outcome) -> float | None:
+    """One-sided p value of a decided outcome: the largest, since every fit must say the same."""
+    estimates = [(each.region, estimate) for each in fits for estimate in (each.estimate, each.counted)]
+    match outcome:
+        case Outcome.INSIDE:
+            return max(region.p_inside(estimate) for region, estimate in estimates)
+        case Outcome.OUTSIDE:
+            return max(region.p_outside(estimate) for region, estimate in estimates)
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,7 @@ class Waiting:
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """A run is in the store with all that was wanted of it; what our worker did for that."""
+    """A run is in the store with all that was wanted of it; what this pool did for that, over all its tries."""
 
     spec: RunSpec
     trained: bool
@@ -50,6 +50,8 @@ class Failed:
     error: str
     details: str = ""
     """The traceback, where there is one."""
+    trained: bool = False
+    """Whether this pool did train it, and only measuring failed."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,25 +6,22 @@ dies takes only its own run with it.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import signal
-import sys
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import MappingProxyType
 
 from bnrepro.execute.events import Advanced, Event, Failed, Finished, Noted, Retried, Started, Waiting
-from bnrepro.execute.worker import Broken, Busy, Done, Hopeless, Job, Message, Note, Stopped, work
+from bnrepro.execute.worker import Broken, Busy, Done, Hopeless, Job, Message, Note, Stopped, Stored, work
 from bnrepro.identity import run_key
+from bnrepro.processes import fresh_context
 from bnrepro.signals import STOP_SIGNALS
 from bnrepro.spec.probe import Probe
 from bnrepro.spec.recipe import DatasetName
@@ -44,8 +41,27 @@ _NOTHING: Wanted = MappingProxyType({})
 
 
 @dataclass(kw_only=True)
+class _Tries:
+    """What became so far of all workers that one run was given to."""
+
+    trained: bool = False
+    measured: list[Probe] = field(default_factory=list)
+    deaths: int = 0
+
+    def took(self, stored: Stored) -> None:
+        if stored.probe is None:
+            self.trained = True
+        else:
+            self.measured.append(stored.probe)
+
+    def finished(self, spec: RunSpec) -> Finished:
+        return Finished(spec=spec, trained=self.trained, measured=tuple(self.measured))
+
+
+@dataclass(kw_only=True)
 class _Worker:
     spec: RunSpec
+    tries: _Tries
     process: BaseProcess
     connection: Connection
     ended: Message | None = None
@@ -83,7 +99,7 @@ class LocalPool:
         self._data = data
         self._jobs = jobs
         self._retries = retries
-        self._context = _context(preload)
+        self._context = fresh_context(preload)
 
     def run(self, specs: Iterable[RunSpec], probes: Wanted = _NOTHING) -> Generator[Event, None, None]:
         """Train every run once, in this order, and measure on it what is wanted; what the store has is not done again.
@@ -98,24 +114,27 @@ class LocalPool:
             raise ValueError("a pool without a prober cannot measure")
         queue = deque(specs)
         elsewhere: dict[str, RunSpec] = {}
-        deaths: dict[str, int] = {}
+        tries: defaultdict[str, _Tries] = defaultdict(_Tries)
         workers: list[_Worker] = []
         looked = 0.0
         try:
             while queue or workers or elsewhere:
                 while queue and len(workers) < self._jobs:
-                    workers.append(self._start(queue.popleft(), probes))
-                    yield Started(spec=workers[-1].spec)
+                    spec = queue.popleft()
+                    workers.append(self._start(spec, probes, tries[run_key(spec)]))
+                    yield Started(spec=spec)
                 for worker, message in self._messages(workers):
                     if isinstance(message, Progress):
                         yield Advanced(spec=worker.spec, progress=message)
                     elif isinstance(message, Note):
                         yield Noted(text=message.text)
+                    elif isinstance(message, Stored):
+                        worker.tries.took(message)
                     else:
                         worker.ended = message
                 for worker in [worker for worker in workers if _is_over(worker)]:
                     workers.remove(worker)
-                    event = self._outcome(worker, deaths)
+                    event = self._outcome(worker)
                     if isinstance(event, Retried):
                         queue.append(worker.spec)
                     elif isinstance(event, Waiting):
@@ -126,14 +145,14 @@ class LocalPool:
                     for key, spec in list(elsewhere.items()):
                         if self._is_done(key, probes):
                             del elsewhere[key]
-                            yield Finished(spec=spec, trained=False)
+                            yield tries[key].finished(spec)
                         elif self._is_free(key):
                             del elsewhere[key]
                             queue.append(spec)
         finally:
             _stop(workers)
 
-    def _start(self, spec: RunSpec, probes: Wanted) -> _Worker:
+    def _start(self, spec: RunSpec, probes: Wanted, tries: _Tries) -> _Worker:
         job = Job(spec=spec, data=self._data[spec.recipe.dataset], probes=probes.get(run_key(spec), ()))
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(  # type: ignore[attr-defined]
@@ -142,7 +161,7 @@ class LocalPool:
         with _stop_signals_held():
             process.start()
         theirs.close()
-        return _Worker(spec=spec, process=process, connection=ours)
+        return _Worker(spec=spec, tries=tries, process=process, connection=ours)
 
     def _messages(self, workers: list[_Worker]) -> Iterator[tuple[_Worker, Message]]:
         """Wait a moment for news, then everything that has come."""
@@ -160,24 +179,25 @@ class LocalPool:
                 except (EOFError, OSError):
                     ready.close()
 
-    def _outcome(self, worker: _Worker, deaths: dict[str, int]) -> Event:
+    def _outcome(self, worker: _Worker) -> Event:
         worker.process.join()
         worker.connection.close()
         match worker.ended:
-            case Done(trained=trained, measured=measured):
-                return Finished(spec=worker.spec, trained=trained, measured=measured)
+            case Done():
+                return worker.tries.finished(worker.spec)
             case Busy():
                 return Waiting(spec=worker.spec)
             case Broken(error=error, details=details):
-                return Failed(spec=worker.spec, error=error, details=details)
+                return Failed(spec=worker.spec, error=error, details=details, trained=worker.tries.trained)
             case Hopeless(error=hopeless):
                 raise hopeless
         how = "was asked to stop" if isinstance(worker.ended, Stopped) else _how_it_died(worker.process)
-        key = run_key(worker.spec)
-        deaths[key] = deaths.get(key, 0) + 1
-        if deaths[key] <= self._retries:
+        tries = worker.tries
+        tries.deaths += 1
+        if tries.deaths <= self._retries:
             return Retried(spec=worker.spec, error=f"its process {how}")
-        return Failed(spec=worker.spec, error=f"its process {how}, {deaths[key]} times")
+        error = f"its process {how}, {tries.deaths} times"
+        return Failed(spec=worker.spec, error=error, trained=tries.trained)
 
     def _is_done(self, key: str, probes: Wanted) -> bool:
         record = self._store.find(key)
@@ -224,25 +244,3 @@ def _stop_signals_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _context(preload: Sequence[str]) -> BaseContext:
-    """A fork server that imports the trainer's modules once, on Linux; else new interpreters.
-
-    On macOS, forking after a numerical library has started its threads is not safe.
-    """
-    if sys.platform == "darwin" or "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(preload))
-    return context
-
-
-def available_cores() -> int:
-    """Cores that this process may use, a container's quota included."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return max(1, min(cores, int(quota) // int(period)))
-    except (OSError, ValueError):  # no cgroup, or its quota is "max"
-        return cores

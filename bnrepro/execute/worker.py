@@ -23,11 +23,16 @@ class Busy:
 
 
 @dataclass(frozen=True)
-class Done:
-    """The run is in the store, and so is all that was wanted of it; what this process did for that."""
+class Stored:
+    """This process has put the trained run into the store, or one measurement of it."""
 
-    trained: bool
-    measured: tuple[Probe, ...]
+    probe: Probe | None
+    """What was measured; ``None`` after training."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """The run is in the store, and so is all that was wanted of it."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ class Note:
     text: str
 
 
-Message = Progress | Busy | Done | Stopped | Broken | Hopeless | Note
+Message = Progress | Stored | Busy | Done | Stopped | Broken | Hopeless | Note
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,27 +121,29 @@ def _work_locked(trainer: Trainer, prober: Prober | None, job: Job, store: Store
         if not held:
             return Busy()
         record = store.find(key)
-        trained = record is None
         if record is None:
             record, tensors = trainer(
                 job.spec, job.data, slot=store.checkpoint(key), stop=lambda: line.stop_asked, report=line.send
             )
             store.save(record, tensors)
+            line.send(Stored(None))
         wanted = store.lacking(record, job.probes)
-        return Done(trained=trained, measured=_measure(prober, record, wanted, job, store, line) if wanted else ())
+        if wanted:
+            _measure(prober, record, wanted, job, store, line)
+        return Done()
 
 
 def _measure(
     prober: Prober | None, record: RunRecord, wanted: tuple[Probe, ...], job: Job, store: Store, line: _Line
-) -> tuple[Probe, ...]:
+) -> None:
     """Measure what is stored, also when it was trained just now: that is what anybody can measure again."""
     assert prober is not None  # noqa: S101 - the pool takes no wish that it cannot grant
     if line.stop_asked:
         raise Interrupted
-    done: list[Probe] = []
-    for probe, value in prober(record, store.tensors(record.key), job.data, wanted):
+    # The stored spec says how the run was trained, perhaps on another machine; what is identity is the same in both.
+    here = record.model_copy(update={"spec": job.spec})
+    for done, (probe, value) in enumerate(prober(here, store.tensors(record.key), job.data, wanted), start=1):
         store.save_measured(record.key, probe, value)
-        done.append(probe)
-        if line.stop_asked and len(done) < len(wanted):
+        line.send(Stored(probe))
+        if line.stop_asked and done < len(wanted):
             raise Interrupted
-    return tuple(done)

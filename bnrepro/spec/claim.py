@@ -11,7 +11,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from bnrepro.errors import UnknownName
-from bnrepro.spec.checks import Cell, CheckSpec, Groups, Row
+from bnrepro.spec.checks import Cell, CheckSpec, FailureRateCheck, Groups, Row
 from bnrepro.spec.checks.base import Documented
 from bnrepro.spec.networks import Network, NetworkField
 from bnrepro.spec.scale import Scale
@@ -50,6 +50,9 @@ class Claim(Documented):
     """For each scale at which a group that is trained has no networks: why."""
     looks: Looks = Looks()
     """Seeds at each look."""
+    assumed_sd: dict[Scale, Annotated[float, Field(gt=0, le=1000)]] = Field(default_factory=dict)
+    """For each scale that is run, the standard deviation between seeds to plan with, in the metric's unit: points
+    where it is in percent. It says beforehand what the looks can settle, and enters no verdict."""
     checks: Annotated[tuple[CheckSpec, ...], Field(min_length=1)]
     """What must hold."""
     flags: tuple[Text, ...] = ()
@@ -86,6 +89,10 @@ class Claim(Documented):
                 left_out = [group for group, by_scale in self.networks.items() if not by_scale.get(scale)]
                 if left_out and scale not in self.not_run:
                     raise MisplacedError(f"say why {', '.join(left_out)} is not run at scale {scale}", "not_run")
+        if any(check.trains and not isinstance(check, FailureRateCheck) for check in self.checks):
+            for scale in Scale:
+                if scale not in self.assumed_sd and any(self.networks_at(group, scale) for group in self.networks):
+                    raise MisplacedError(f"say which spread between seeds to plan with at scale {scale}", "assumed_sd")
         return self
 
     def _uneven(self, check: CheckSpec) -> str | None:
@@ -103,6 +110,10 @@ class Claim(Documented):
     def trains(self) -> bool:
         """Whether any check needs trained runs; the others are arithmetic."""
         return any(check.trains for check in self.checks)
+
+    def planned_sd(self, check: CheckSpec, scale: Scale) -> float:
+        """The standard deviation between seeds to plan a check with at a scale that is run, in the metric's unit."""
+        return check.assumed_sd or self.assumed_sd[scale]
 
     def networks_at(self, group: str, scale: Scale) -> tuple[Network, ...]:
         """The networks of a group at a scale; empty where the group is not run."""

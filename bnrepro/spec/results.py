@@ -69,6 +69,14 @@ class CheckResult(Value):
     parts: tuple[PartResult, ...]
     runs: tuple[str, ...]
     """Keys of every run that the check read."""
+    p: float | None
+    """One-sided p value of the verdict at its look; ``None`` where it is open or not assessed, and of arithmetic."""
+    fragile: tuple[str, ...]
+    """What would give another verdict: single runs left out, alternatives that the claim file declares. Empty where
+    nothing does, and where the verdict is open."""
+    robust: bool | None = None
+    """Whether the verdict survives Holm's correction over every check of the suite; ``None`` where there is no p value
+    or the claim was not asked with others."""
 
 
 class RunRow(Value):
@@ -190,6 +198,8 @@ class VerdictDocument(Value):
     headline_check: str | None
     """The deciding check that settles the headline; its estimate and interval are shown first."""
     checks: tuple[CheckResult, ...]
+    robust_over: int | None = None
+    """Checks over which ``robust`` was decided; ``None`` where this claim was asked alone."""
     runs: tuple[RunRow, ...]
     groups: tuple[GroupSummary, ...]
     """Every arm on every network that has a run, in the order in which figures and tables list them."""

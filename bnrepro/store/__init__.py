@@ -6,6 +6,7 @@
     <root>/runs/<k>/<key>/manifest.json    written last: a run is done when it is there
     <root>/runs/<k>/<key>/checkpoint       of a run under way
     <root>/runs/<k>/<key>/<probe>-v<version>.measured
+    <root>/declared/<claim>/<sequence>-<SHA-256>.declared      the texts under which a claim was asked
     <root>/locks/<key>.lock                held by the process that trains it
     <root>/set-aside/                      what failed its checksum
 

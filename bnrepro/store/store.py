@@ -16,10 +16,14 @@ from pydantic import ValidationError
 
 from bnrepro.errors import StoreError
 from bnrepro.files import explained, sha256_of, write_atomically
+from bnrepro.spec.claim import Claim
+from bnrepro.spec.declared import Declaration
 from bnrepro.spec.probe import MEASURED_TYPES, Measured, Probe
 from bnrepro.spec.run import RunRecord
+from bnrepro.spec.scale import Scale
 from bnrepro.spec.value import canonical_json
 from bnrepro.store.checkpoint import CheckpointSlot
+from bnrepro.store.declared import declaration_files, next_sequence, read_declaration, write_declaration
 from bnrepro.store.measured import measured_file, measured_files, read_measured, write_measured
 from bnrepro.store.sealed import DamagedError, read, read_sealed
 
@@ -103,7 +107,7 @@ class Store:
         try:
             return read_measured(path, probe)
         except DamagedError as error:
-            self._set_file_aside(path, f"run {key}: {path.name} {error}")
+            self._set_file_aside(path, f"run {key}: {path.name} {error}", then="it will be measured again")
             return None
 
     def lacking(self, record: RunRecord, probes: Iterable[Probe]) -> tuple[Probe, ...]:
@@ -137,6 +141,55 @@ class Store:
             if record is not None:
                 yield record
 
+    def declarations(self, claim_id: str, scale: Scale) -> tuple[Declaration, ...]:
+        """The texts under which a claim was asked at a scale, first declared first.
+
+        A damaged one is set aside and left out.
+        """
+        found = []
+        for path in declaration_files(self._declared(claim_id)):
+            try:
+                declaration = read_declaration(path)
+            except DamagedError as error:
+                then = "what was declared then can no longer be compared"
+                self._set_file_aside(path, f"claim {claim_id}: {path.name} {error}", then=then)
+                continue
+            if declaration is not None and declaration.scale is scale:
+                found.append(declaration)
+        return tuple(found)
+
+    def declare(self, claim: Claim, *, sha256: str, scale: Scale, count_runs: Callable[[], int]) -> None:
+        """Keep the text of a claim before its runs are read or trained, unless it was the last one asked here.
+
+        A text that comes back after another is kept again: the files tell in which order texts were asked.
+
+        Args:
+            claim: as its file says it.
+            sha256: of the file's bytes.
+            scale: at which it is asked.
+            count_runs: says how many of the claim's runs are in the store; only called for a text to be kept.
+        """
+
+        def was_last() -> bool:
+            declared = self.declarations(claim.id, scale)
+            return bool(declared) and declared[-1].sha256 == sha256
+
+        if was_last():
+            return
+        with self.lock(f"declared-{claim.id}", wait=True):
+            if was_last():  # by another process, while this one waited
+                return
+            folder = self._declared(claim.id)
+            declaration = Declaration(
+                sequence=next_sequence(folder),
+                sha256=sha256,
+                scale=scale,
+                runs=count_runs(),
+                claim=canonical_json(claim.model_dump(mode="json")),
+            )
+            write_declaration(folder, declaration)
+            _clear_leftovers(folder)
+
     def audit(self) -> Iterator[tuple[str, str | None]]:
         """Every finished run's key and what is wrong with it, ``None`` where every checksum is right. Moves nothing.
 
@@ -151,8 +204,8 @@ class Store:
             yield key, problem or self._damaged_measurement(key)
 
     @contextlib.contextmanager
-    def lock(self, key: str) -> Iterator[bool]:
-        """Try to be the one process that trains a key; yields whether we are. Never waits.
+    def lock(self, key: str, *, wait: bool = False) -> Iterator[bool]:
+        """Try to be the one process that trains a key; yields whether we are. Never waits, unless told to.
 
         The operating system frees the lock of a process that dies.
         """
@@ -162,7 +215,7 @@ class Store:
         with explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(Timeout):
-                lock.acquire(timeout=0)
+                lock.acquire(timeout=-1 if wait else 0)
         try:
             yield lock.is_locked
         finally:
@@ -175,6 +228,9 @@ class Store:
     def folder(self, key: str) -> Path:
         """Where a run lives, whether or not it is done."""
         return self.root / "runs" / key[:2] / key
+
+    def _declared(self, claim_id: str) -> Path:
+        return self.root / "declared" / claim_id
 
     def _read_record(self, key: str, *, files: Sequence[str]) -> RunRecord | None:
         try:
@@ -238,7 +294,7 @@ class Store:
             folder.rename(target)
         self._notify(f"run {key}: {why}; set aside in {target}, it will be trained again")
 
-    def _set_file_aside(self, path: Path, why: str) -> None:
+    def _set_file_aside(self, path: Path, why: str, *, then: str) -> None:
         target = self.root / "set-aside" / f"{path.parent.name}-{path.name}-{uuid.uuid4().hex[:8]}"
         with explained(target):
             target.parent.mkdir(exist_ok=True)
@@ -246,7 +302,7 @@ class Store:
                 path.rename(target)
             except FileNotFoundError:  # another process met the same damage and was faster
                 return
-        self._notify(f"{why}; set aside in {target}, it will be measured again")
+        self._notify(f"{why}; set aside in {target}, {then}")
 
     def _check_format(self) -> None:
         path = self.root / "store.json"

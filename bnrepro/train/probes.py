@@ -16,6 +16,7 @@ from torch.utils.hooks import RemovableHandle
 
 from bnrepro.data import FolderImages, ImageSet
 from bnrepro.errors import TrainingError
+from bnrepro.processes import available_cores
 from bnrepro.spec.probe import (
     CLAMPING_THRESHOLDS,
     AffineValues,
@@ -28,7 +29,6 @@ from bnrepro.spec.probe import (
 from bnrepro.spec.run import RunRecord
 from bnrepro.train.batches import Images
 from bnrepro.train.model import TrainedModel
-from bnrepro.train.processes import usable_cores
 from bnrepro.train.restore import restore
 from bnrepro.train.splits import splits_on
 
@@ -49,7 +49,7 @@ def measure(
         raise TrainingError(f"{spec}: the run had data of digest {spec.data_digest}, not {images.digest}")
     model = restore(record, learned, in_channels=images.channels, classes=images.classes)
     device = next(model.network.parameters()).device
-    _, test_split = splits_on(device, images, decoders=usable_cores() if spec.decoders is None else spec.decoders)
+    _, test_split = splits_on(device, images, decoders=available_cores() if spec.decoders is None else spec.decoders)
     for probe in probes:
         yield probe, _MEASURES[probe](model, test_split)
 

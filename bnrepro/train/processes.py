@@ -5,23 +5,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from multiprocessing.context import BaseContext
 
+from bnrepro.processes import fresh_context
 from bnrepro.signals import STOP_SIGNALS
 
 
 def process_context() -> BaseContext:
-    """A fork server with torch in memory, on Linux; else new interpreters.
-
-    Never a plain fork: this process has threads, and may have a CUDA device open.
-    """
-    if sys.platform == "darwin" or "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["bnrepro.train.distributed"])
-    return context
+    """For processes of a run: they start with torch in memory where there is a fork server."""
+    return fresh_context(["bnrepro.train.distributed"])
 
 
 def serve_parent(*_: object) -> None:
@@ -33,11 +26,6 @@ def serve_parent(*_: object) -> None:
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _end_with_parent() -> None:

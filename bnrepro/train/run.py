@@ -11,12 +11,12 @@ import torch
 
 from bnrepro.data import FolderImages, ImageSet
 from bnrepro.errors import TrainingError
+from bnrepro.processes import available_cores
 from bnrepro.spec.run import RunRecord, RunSpec
 from bnrepro.spec.trainer import Interrupted, Progress, Slot
 from bnrepro.train.batches import Images, training_batches
 from bnrepro.train.environment import torch_device
 from bnrepro.train.model import Scores, TrainedModel
-from bnrepro.train.processes import usable_cores
 from bnrepro.train.record import record_of
 from bnrepro.train.splits import splits_on
 from bnrepro.train.state import State
@@ -102,7 +102,7 @@ def train(
 
 def _decoders(spec: RunSpec) -> int:
     """One process's own among the decoders of a run."""
-    wanted = usable_cores() if spec.decoders is None else spec.decoders
+    wanted = available_cores() if spec.decoders is None else spec.decoders
     return -(-wanted // spec.processes)
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from bnrepro.spec.arms import Arm, ArmField
 from bnrepro.spec.metrics import Metric
 from bnrepro.spec.networks import Network
-from bnrepro.spec.value import Identifier, Text, Value
+from bnrepro.spec.value import Identifier, MisplacedError, Text, Value
 
 Row = Annotated[
     str,
@@ -71,6 +71,8 @@ class CheckBase(Documented):
     """Whether the claim's headline verdict waits on this check; others are published beside it."""
     why: Text
     """Where the margin or tolerance comes from."""
+    assumed_sd: Annotated[float, Field(gt=0, le=1000)] | None = None
+    """The spread between seeds to plan with, in the metric's unit, where it is not the claim's."""
 
     reference_form: ClassVar[ReferenceForm] = ReferenceForm.NUMBER
     trains: ClassVar[bool] = True
@@ -118,6 +120,14 @@ class WithMargin(CheckBase):
 
     margin: Amount
     """By how much an estimate may miss its bound, or must exceed it."""
+    alternative_margins: tuple[Amount, ...] = ()
+    """Margins that could be argued for as well; a verdict that is another under one of them is marked as fragile."""
+
+    @model_validator(mode="after")
+    def _alternatives_differ(self) -> Self:
+        if self.margin in self.alternative_margins:
+            raise MisplacedError(f"an alternative to the margin {self.margin:g} is another one", "alternative_margins")
+        return self
 
     @property
     def shown_margin(self) -> float:
@@ -149,20 +159,11 @@ class OneArm(CheckBase):
         return (self.arm,)
 
 
-class TwoArms(CheckBase):
-    """A check about the difference `better` - `worse`."""
+class AcrossNetworks(CheckBase):
+    """A check whose second arm, where it has one, may be read on networks of its own."""
 
-    better: ArmField
-    """The arm that should do better: what `worse` is subtracted from."""
-    worse: ArmField
-    """The arm that it is compared with."""
     worse_networks: Identifier | None = None
     """Where the two are compared across networks: the group for `worse`, one network for each of `networks`."""
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        """The arms whose runs the check reads."""
-        return (self.better, self.worse)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -170,13 +171,24 @@ class TwoArms(CheckBase):
         return (self.networks,) if self.worse_networks is None else (self.networks, self.worse_networks)
 
     def comparisons(self, groups: Groups) -> tuple[Comparison, ...]:
-        """One pair of cells a network, or a pair of networks."""
-        return paired(groups, self.networks, self.worse_networks or self.networks, self.better, self.worse)
+        """A cell for each arm on every network; the second on the network that stands at the same place."""
+        pairs = zip(groups[self.networks], groups[self.worse_networks or self.networks], strict=True)
+        # Of one arm, there is nothing to read on the other network.
+        return tuple(tuple(zip(networks, self.arms, strict=False)) for networks in pairs)
 
 
-def paired(groups: Groups, first: str, second: str, better: Arm, worse: Arm) -> tuple[Comparison, ...]:
-    """The cells of ``better`` on one group and of ``worse`` on another of the same length."""
-    return tuple(((one, better), (other, worse)) for one, other in zip(groups[first], groups[second], strict=True))
+class TwoArms(AcrossNetworks):
+    """A check about the difference `better` - `worse`."""
+
+    better: ArmField
+    """The arm that should do better: what `worse` is subtracted from."""
+    worse: ArmField
+    """The arm that it is compared with."""
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """The arms whose runs the check reads."""
+        return (self.better, self.worse)
 
 
 def comparison_name(comparison: Comparison) -> str:

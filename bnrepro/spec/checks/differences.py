@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from bnrepro.spec.arms import Arm, ArmField
-from bnrepro.spec.checks.base import CheckBase, Comparison, Groups, OneArm, TwoArms, WithMargin, paired
-from bnrepro.spec.value import Identifier, MisplacedError
+from bnrepro.spec.checks.base import AcrossNetworks, OneArm, TwoArms, WithMargin
+from bnrepro.spec.value import MisplacedError
 
 
 class SuperiorityCheck(TwoArms, WithMargin):
@@ -25,7 +25,7 @@ class NonInferiorityCheck(TwoArms, WithMargin):
     kind: Literal["non_inferiority"]
 
 
-class EitherForm(CheckBase):
+class EitherForm(AcrossNetworks):
     """A check about the mean of one `arm`, or about the difference `better` - `worse`."""
 
     arm: ArmField | None = None
@@ -34,8 +34,6 @@ class EitherForm(CheckBase):
     """What `worse` is subtracted from."""
     worse: ArmField | None = None
     """The arm that `better` is compared with."""
-    worse_networks: Identifier | None = None
-    """Where two are compared across networks: the group for `worse`, one network for each of `networks`."""
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -49,17 +47,6 @@ class EitherForm(CheckBase):
     def arms(self) -> tuple[Arm, ...]:
         """The arms whose runs the check reads."""
         return tuple(arm for arm in (self.arm, self.better, self.worse) if arm is not None)
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """The groups of networks that the check reads."""
-        return (self.networks,) if self.worse_networks is None else (self.networks, self.worse_networks)
-
-    def comparisons(self, groups: Groups) -> tuple[Comparison, ...]:
-        """One cell a network, or a pair of cells."""
-        if self.better is None or self.worse is None:
-            return super().comparisons(groups)
-        return paired(groups, self.networks, self.worse_networks or self.networks, self.better, self.worse)
 
     @property
     def of_difference(self) -> bool:
