@@ -1,15 +1,17 @@
 # make verify   the first claim, trained and judged on this machine
 # make test     the whole test suite
 # make check    what CI runs: formatter, linter, types, tests
+# make calibrate  error rates of every kind of check, into docs/calibration.md; hours, and goes on when interrupted
 #
 # Both environments are made on first use, in $(VENV), from the pinned constraints.txt.
 
 PYTHON ?= python3
 VENV = .venv
 CLAIM ?= claims/sec4_random_params.yaml
+DRAWS ?= 20000
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: verify test check clean
+.PHONY: verify test check calibrate clean
 
 verify: $(VENV)/installed
 	$(VENV)/bin/bnrepro verify $(CLAIM)
@@ -22,6 +24,9 @@ check: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(MAKE) test
+
+calibrate: $(VENV)/installed-dev  # what is drawn is kept in build/calibration/
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m tests.calibrate --draws $(DRAWS)
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 4))' || \

@@ -54,7 +54,7 @@ checks:
     why: Because.
 flags:
   - {flag}
-assumed_sd: {{digits: 3.0}}
+assumed_sd: {{paper: 1, reduced: 1, digits: 1}}
 """
 
 DIGITS = Setting(
