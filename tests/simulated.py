@@ -124,8 +124,6 @@ class World:
         """What each wrong verdict's rate must not exceed; ``None`` where the rate is only shown."""
         if self.errors in {Errors.SKEWED, Errors.OUTLIERS}:
             return None
-        if self.errors is Errors.UNEQUAL and self.setting.paper is not None:
-            return None  # the paper's spread is then not ours, which agreement with its number assumes
         if self.truth.clear:
             return 0.1
         return 6.0 if self.errors is Errors.UNEQUAL else 5.5
