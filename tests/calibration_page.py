@@ -107,8 +107,8 @@ def _summary(rates: Sequence[Rates]) -> Iterator[str]:
     yield (
         "On a bound, false confirmations and false refutations are each to be at most 5.5 % with normal errors, and "
         "6 % with spreads 5 : 1; where the truth is clear, a wrong verdict at most 0.1 %. Skewed errors and "
-        "outliers have no gate; what they do is shown. (`range` with spreads 5 : 1 sets our mean against one of another "
-        "spread, which its formula takes to be ours: expect it to miss.)"
+        "outliers have no gate; what they do is shown. (`range` with spreads 5 : 1 sets our mean against one of "
+        "another spread, which its formula takes to be ours: expect it to miss.)"
     )
     yield ""
     yield (
