@@ -11,6 +11,8 @@ named after everything that decides a verdict; after a change to any of it, all 
 from __future__ import annotations
 
 import argparse
+import ast
+import gc
 import hashlib
 import json
 import math
@@ -23,7 +25,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.calibration_page import Rates, figure, page
-from tests.simulated import World, all_worlds, without_marks
+from tests.simulated import World, all_worlds, bare
 
 ROOT = Path(__file__).parent.parent
 KEPT = ROOT / "build" / "calibration"
@@ -43,12 +45,13 @@ Piece = tuple[str, int]
 
 
 def fingerprint() -> str:
-    """Of all source text that decides a verdict or draws a world."""
+    """Of all code that decides a verdict or draws a world."""
     digest = hashlib.sha256()
     for name in (*_DECIDING, *_WORLDS):
         path = ROOT / name
         for source in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(source.relative_to(ROOT).as_posix().encode() + source.read_bytes())
+            meaning = ast.dump(ast.parse(source.read_text()))  # without comments and layout
+            digest.update(f"{source.relative_to(ROOT).as_posix()} {meaning}".encode())
     return digest.hexdigest()[:12]
 
 
@@ -89,8 +92,9 @@ _WORLDS_BY_NAME = {world.name: world for world in all_worlds()}
 
 
 def _draw(piece: Piece) -> tuple[Piece, Counter[str]]:
+    gc.set_threshold(100_000)  # a verdict makes many objects and hardly a cycle
     name, part = piece
-    with without_marks():
+    with bare():
         return piece, _WORLDS_BY_NAME[name].verdicts(PART, part=part)
 
 

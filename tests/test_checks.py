@@ -269,7 +269,7 @@ def test_a_correction_for_several_networks_is_told_in_the_metrics_digits() -> No
     found = result("superiority", values, metric=Metric.GAMMA_SD, margin=0.2)
     assert found.verdict == "refuted"
     assert found.reason.endswith(
-        "the whole interval lies below 0.2 (as does that corrected for 4 networks, [0.076, 0.104])"
+        "the whole interval lies below 0.2 (as does that corrected for 4 networks, [0.075, 0.105])"
     )
 
 

@@ -12,7 +12,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from tests.simulated import SETTINGS, TWO_LOOKS, Errors, Setting, Truth, World, all_worlds, without_marks
+from tests.simulated import SETTINGS, TWO_LOOKS, Errors, Setting, Truth, World, all_worlds, bare
 
 DRAWS, FEW, CLEAR = 2000, 250, 40
 ON_BOUND = [(setting, truth) for setting in SETTINGS for truth in setting.means if not truth.clear]
@@ -23,7 +23,7 @@ def looks(setting: Setting) -> tuple[int, ...]:
 
 
 def rates(world: World, draws: int) -> Counter[str]:
-    with without_marks():
+    with bare():
         return world.verdicts(draws)
 
 

@@ -13,6 +13,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW, ttost_paired
 
 from bnrepro.stats import (
+    Estimate,
     RateEstimate,
     SampleError,
     boschloo,
@@ -21,6 +22,7 @@ from bnrepro.stats import (
     prediction,
     rank_interval,
     seeds_needed,
+    shared,
     spread,
     student,
     welch,
@@ -155,6 +157,40 @@ def test_a_rank_beyond_the_values_is_refused() -> None:
             rank_interval([student([1.0, 2.0])], rank=rank, alpha=0.05)
 
 
+@given(first=st.lists(points, min_size=2, max_size=6), second=st.lists(points, min_size=2, max_size=6))
+def test_sharing_an_error_stays_between_the_fewest_degrees_of_freedom_and_satterthwaites(
+    first: list[float], second: list[float]
+) -> None:
+    alone = welch(first, second)
+    both = shared(alone, 2)
+    assert shared(alone, 1) is alone
+    if alone.df is None:
+        assert both is alone
+    else:
+        assert min(len(first), len(second)) - 1 <= both.df * (1 + 1e-12) <= alone.df * (1 + 1e-11)
+        assert both.interval(0.01).high >= alone.interval(0.01).high - 1e-9
+
+
+@pytest.mark.parametrize("alone", [student([1.0, 2.0, 4.0]), spread([1.0, 2.0, 4.0]), welch([1.0], [2.0])])
+def test_an_estimate_with_exact_degrees_of_freedom_shares_an_error_as_it_is(alone: Estimate) -> None:
+    assert shared(alone, 18).interval(0.01) == alone.interval(0.01)
+
+
+@pytest.mark.parametrize("ratio", [1, 2, 5, 10])
+@pytest.mark.parametrize("networks", [3, 18])
+def test_many_networks_on_a_bound_are_refuted_no_more_often_than_one(networks: int, ratio: float) -> None:
+    # Satterthwaite's degrees of freedom alone would refute 18 in 8 % of draws at 5 : 1, and in 10 % at 10 : 1.
+    alpha, draws = 0.05, 1500
+    rng = np.random.default_rng([networks, ratio])
+    better = rng.normal(0, ratio, (draws, networks, 3))
+    worse = rng.normal(0, 1, (draws, networks, 3))
+    refuted = sum(
+        any(shared(welch(*pair), networks).p_below(0) < alpha / networks for pair in zip(*each, strict=True))
+        for each in zip(better, worse, strict=True)
+    )
+    assert refuted <= draws * alpha + 3 * math.sqrt(draws * alpha * (1 - alpha))
+
+
 @pytest.mark.parametrize(("successes", "trials"), [(0, 5), (1, 5), (5, 10), (7, 10), (5, 5), (0, 1), (13, 14)])
 def test_rates_have_the_bounds_and_tails_of_the_binomial(successes: int, trials: int) -> None:
     ours = RateEstimate(successes=successes, trials=trials)
@@ -242,7 +278,7 @@ def test_a_spread_too_small_to_square_is_unknown_or_exact(tiny: float) -> None:
     if estimate.standard_error is not None:
         assert estimate.standard_error == pytest.approx(tiny * math.sqrt(2) / 3, rel=1e-3)
         assert seeds_needed(estimate.sds, tiny, alpha=0.05, at_most=100) is not None
-    assert (estimate.standard_error is None) == (tiny < 1e-170)
+    assert (estimate.standard_error is None) == (tiny < 1e-300)
 
 
 def test_two_seeds_give_the_interval_of_one_degree_of_freedom() -> None:

@@ -100,22 +100,16 @@ def table(values: Values, *, scale: Scale = Scale.PAPER, metric: Metric = Metric
     return Measurements(
         scale=scale,
         classes=dict.fromkeys(Family, 10),
-        values={
-            metric: {
-                (network, arm): {
-                    seed: Observation(
-                        key=f"{network}/{arm}/{seed}",
-                        seed=seed,
-                        value=10.0 if math.isnan(value) else value,
-                        diverged=math.isnan(value),
-                    )
-                    for seed, value in enumerate(points)
-                    if value is not None
-                }
-                for (network, arm), points in values.items()
-            }
-        },
+        values={metric: {cell: _seeds(f"{cell[0]}/{cell[1]}", points) for cell, points in values.items()}},
     )
+
+
+def _seeds(name: str, points: Sequence[float | None]) -> dict[int, Observation]:
+    seen = {seed: (value, math.isnan(value)) for seed, value in enumerate(points) if value is not None}
+    return {
+        seed: Observation(key=f"{name}/{seed}", seed=seed, value=10.0 if diverged else value, diverged=diverged)
+        for seed, (value, diverged) in seen.items()
+    }
 
 
 def arms(better: Sequence[float | None], worse: Sequence[float | None], networks: Sequence[Network] = FAMILY) -> Values:

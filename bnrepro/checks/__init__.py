@@ -1,6 +1,6 @@
 """Kinds of check: each turns what was measured into a finding, told as a CheckResult.
 
-A new kind is a class in ``spec.checks``, a module here, and a line in ``KINDS``.
+A new kind is a class in ``spec.checks``, a module here, and a name in ``KINDS``.
 """
 
 from __future__ import annotations
@@ -8,29 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
+from typing import Any, cast
 
-from bnrepro.checks import (
-    above_chance,
-    below_line,
-    containment,
-    count,
-    equivalence,
-    failure_rate,
-    fixed_budget,
-    growth,
-    linearity,
-    matching,
-    monotone,
-    non_inferiority,
-    proportion_in_range,
-    range,  # noqa: A004 - the kind's own name
-    sd_bound,
-    slope,
-    slope_ratio,
-    superiority,
-    worst_case,
-)
 from bnrepro.checks.leave_one_out import WOULD
 from bnrepro.checks.look import ERROR_A_SIDE, Finding, Look, References
 from bnrepro.checks.region import Region
@@ -46,34 +26,27 @@ __all__ = ["ERROR_A_SIDE", "KINDS", "Kind", "Look", "References", "evaluate", "o
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """One kind of check."""
+    """One kind of check, whose module is imported when a check of it is first evaluated."""
 
-    evaluate: Callable[[Any, Look], Finding]
-    """Takes the kind's own spec; the registry's key vouches for its type."""
+    module: str
+    """In this package, with a function ``evaluate``."""
     against_paper: bool
     """Whether it compares with a number of the paper, which only the paper's own scale can match."""
 
+    @property
+    def evaluate(self) -> Callable[[Any, Look], Finding]:
+        """Takes the kind's own spec; the registry's key vouches for its type."""
+        module = import_module(f"{__name__}.{self.module}")
+        return cast(Callable[[Any, Look], Finding], module.evaluate)
 
+
+_AGAINST_PAPER = ("containment", "proportion_in_range", "range", "worst_case", "slope_ratio", "count")
+_AMONG_OUR_OWN = (
+    *("superiority", "non_inferiority", "equivalence", "above_chance", "matching", "sd_bound", "failure_rate"),
+    *("monotone", "slope", "linearity", "below_line", "fixed_budget", "growth"),
+)
 KINDS: dict[str, Kind] = {
-    "superiority": Kind(evaluate=superiority.evaluate, against_paper=False),
-    "non_inferiority": Kind(evaluate=non_inferiority.evaluate, against_paper=False),
-    "equivalence": Kind(evaluate=equivalence.evaluate, against_paper=False),
-    "above_chance": Kind(evaluate=above_chance.evaluate, against_paper=False),
-    "matching": Kind(evaluate=matching.evaluate, against_paper=False),
-    "sd_bound": Kind(evaluate=sd_bound.evaluate, against_paper=False),
-    "containment": Kind(evaluate=containment.evaluate, against_paper=True),
-    "proportion_in_range": Kind(evaluate=proportion_in_range.evaluate, against_paper=True),
-    "range": Kind(evaluate=range.evaluate, against_paper=True),
-    "worst_case": Kind(evaluate=worst_case.evaluate, against_paper=True),
-    "monotone": Kind(evaluate=monotone.evaluate, against_paper=False),
-    "slope": Kind(evaluate=slope.evaluate, against_paper=False),
-    "slope_ratio": Kind(evaluate=slope_ratio.evaluate, against_paper=True),
-    "linearity": Kind(evaluate=linearity.evaluate, against_paper=False),
-    "below_line": Kind(evaluate=below_line.evaluate, against_paper=False),
-    "fixed_budget": Kind(evaluate=fixed_budget.evaluate, against_paper=False),
-    "count": Kind(evaluate=count.evaluate, against_paper=True),
-    "growth": Kind(evaluate=growth.evaluate, against_paper=False),
-    "failure_rate": Kind(evaluate=failure_rate.evaluate, against_paper=False),
+    kind: Kind(module=kind, against_paper=kind in _AGAINST_PAPER) for kind in (*_AGAINST_PAPER, *_AMONG_OUR_OWN)
 }
 """The evaluator of each ``kind`` in a claim file."""
 

@@ -77,16 +77,16 @@ def samples_of(check: CheckSpec, look: Look, comparison: Comparison) -> tuple[Sa
 
 def evidence_of(name: str, samples: tuple[Sample, ...], estimator: Estimator, region: Region) -> Evidence:
     """What samples estimate when each is taken for itself."""
-    estimate = counted = estimator(*(sample.completed() for sample in samples))
-    if any_diverged(samples):
-        values = [sample.with_diverged_at_chance() for sample in samples]
-        counted = UNKNOWN if any(each is None for each in values) else estimator(*values)
+
+    def counted() -> Estimate:
+        return estimator(*(sample.with_diverged_at_chance() for sample in samples))
+
     return Evidence(
         name=name,
         samples=samples,
         region=region,
-        estimate=estimate,
-        counted=counted,
+        estimate=(estimate := estimator(*(sample.completed() for sample in samples))),
+        counted=_counted(samples, estimate, counted),
         again=lambda others: evidence_of(name, others, estimator, region),
     )
 
@@ -96,19 +96,26 @@ def evidence_by_seed(name: str, samples: tuple[Sample, ...], estimator: RowEstim
 
     A seed that lacks a cell is left out.
     """
-    estimate = counted = estimator(by_seed(samples))
-    if any_diverged(samples):
-        known = all(sample.with_diverged_at_chance() is not None for sample in samples)
-        counted = estimator(by_seed(samples, diverged_at_chance=True)) if known else UNKNOWN
+
+    def counted() -> Estimate:
+        return estimator(by_seed(samples, diverged_at_chance=True))
+
     return Evidence(
         name=name,
         samples=samples,
         region=region,
-        estimate=estimate,
-        counted=counted,
+        estimate=(estimate := estimator(by_seed(samples))),
+        counted=_counted(samples, estimate, counted),
         again=lambda others: evidence_by_seed(name, others, estimator, region),
         by_seed=True,
     )
+
+
+def _counted(samples: Sequence[Sample], estimate: Estimate, with_diverged: Callable[[], Estimate]) -> Estimate:
+    """The estimate with diverged runs at chance level; the same where none diverged, unknown where there is none."""
+    if not any_diverged(samples):
+        return estimate
+    return UNKNOWN if any(sample.with_diverged_at_chance() is None for sample in samples) else with_diverged()
 
 
 def by_seed(samples: Sequence[Sample], *, diverged_at_chance: bool = False) -> FloatArray:

@@ -145,7 +145,7 @@ class _Judged:
 
 
 def _judged(failures: _Failures, region: Region, look: Look) -> _Judged:
-    return _Judged(Standing.of(failures.rate, region, look.alpha), failures.p_higher)
+    return _Judged(Standing.of(failures.rate, region, alpha=look.alpha, parts=1), failures.p_higher)
 
 
 def _conclude(judged: Sequence[_Judged], *, alpha: float) -> Outcome:

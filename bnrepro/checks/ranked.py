@@ -10,7 +10,7 @@ from bnrepro.checks.leave_one_out import tipping
 from bnrepro.checks.look import Look
 from bnrepro.checks.region import Region
 from bnrepro.spec.scale import Outcome
-from bnrepro.stats import ConfidenceInterval, Estimate, rank_interval
+from bnrepro.stats import ConfidenceInterval, Estimate, rank_interval, shared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,11 +88,12 @@ def p_above_rank(estimates: Sequence[Estimate], bound: float, *, rank: int) -> f
 
     The partial conjunction p = (m - u + 1) p_(u) of Benjamini & Heller (2008), with u = m - rank + 1 values above.
     """
-    ordered = sorted(estimate.p_above(bound) for estimate in estimates)
+    ordered = sorted(shared(estimate, rank).p_above(bound) for estimate in estimates)
     return min(1.0, rank * ordered[len(estimates) - rank])
 
 
 def p_below_rank(estimates: Sequence[Estimate], bound: float, *, rank: int) -> float:
     """One-sided p value of "the ``rank``-th smallest true value is at least ``bound``": the mirror image."""
-    ordered = sorted(estimate.p_below(bound) for estimate in estimates)
-    return min(1.0, (len(estimates) - rank + 1) * ordered[rank - 1])
+    parts = len(estimates) - rank + 1
+    ordered = sorted(shared(estimate, parts).p_below(bound) for estimate in estimates)
+    return min(1.0, parts * ordered[rank - 1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Sequence
 
@@ -16,6 +17,7 @@ from bnrepro.stats import (
     SdEstimate,
     clopper_pearson_upper,
     seeds_needed,
+    shared,
 )
 from bnrepro.wording import decimals, plural
 
@@ -81,7 +83,8 @@ def corrected(
     """What Holm's correction did to an interval that lies outside; empty where it changes nothing."""
     if parts == 1 or not region.excludes(estimate.interval(alpha)):
         return ""
-    wider = f"that corrected for {parts} {noun}s, {bracket(estimate.interval(alpha / parts), decimals(unit))}"
+    own = shared(estimate, parts).interval(alpha / parts)
+    wider = f"that corrected for {parts} {noun}s, {bracket(own, decimals(unit))}"
     return f" (as does {wider})" if outcome is Outcome.OUTSIDE else f", but not {wider}"
 
 
@@ -100,23 +103,36 @@ def more_seeds(estimate: Estimate, region: Region, *, alpha: float, alpha_outsid
             needed = None
             if distance > 0:
                 needed = seeds_needed(
-                    estimate.sds, distance, alpha=error, at_most=MOST_SEEDS, other_mean=estimate.other_mean
+                    estimate.sds,
+                    distance,
+                    alpha=error,
+                    at_most=MOST_SEEDS,
+                    other_mean=estimate.other_mean,
+                    share=error < alpha,
                 )
         case SdEstimate() | RateEstimate(value=float()):
-            candidates = (estimate.with_n(n) for n in range(estimate.n + 1, MOST_SEEDS + 1))
-            needed = next(
-                (
-                    each.n
-                    for each in candidates
-                    if region.holds(each.interval(alpha)) or region.excludes(each.interval(alpha_outside))
-                ),
-                None,
-            )
+            needed = _first_n_that_settles(estimate, region, alpha, alpha_outside)
         case _:
             return ""
     if needed is None:
         return f"at this spread, {MOST_SEEDS} seeds would not settle it"
     return f"needs about {plural(max(1, needed - estimate.n), 'more seed')}"
+
+
+def _first_n_that_settles(
+    estimate: SdEstimate | RateEstimate, region: Region, alpha: float, alpha_outside: float
+) -> int | None:
+    """The fewest runs beyond those at hand from which an estimate that stays as it is would be decided."""
+
+    def settles(n: int) -> bool:
+        other = estimate.with_n(n)
+        return region.holds(other.interval(alpha)) or region.excludes(other.interval(alpha_outside))
+
+    candidates = range(estimate.n + 1, MOST_SEEDS + 1)
+    if isinstance(estimate, SdEstimate):  # every seed narrows it, while a rate moves with what n can be divided by
+        position = bisect.bisect(candidates, 0, key=settles)
+        return candidates[position] if position < len(candidates) else None
+    return next(filter(settles, candidates), None)
 
 
 def failures(samples: Sequence[Sample], *, agrees: bool) -> list[str]:

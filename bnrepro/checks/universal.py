@@ -17,7 +17,7 @@ from bnrepro.checks.leave_one_out import tipping
 from bnrepro.checks.look import Finding, Look, PartFinding
 from bnrepro.checks.region import Region
 from bnrepro.spec.scale import Outcome
-from bnrepro.stats import Estimate, holm
+from bnrepro.stats import Estimate, holm, shared
 
 
 def every_part(evidence: Sequence[Evidence], look: Look, *, unit: str, noun: str = "network") -> Finding:
@@ -29,7 +29,8 @@ def every_part(evidence: Sequence[Evidence], look: Look, *, unit: str, noun: str
         unit: of the estimates: ``points`` for a difference of percentages, else the metric's own.
         noun: what a part is, for the sentence.
     """
-    judged = [_judged(each, look.alpha) for each in evidence]
+    stand = partial(_judged, alpha=look.alpha, parts=len(evidence))
+    judged = [stand(each) for each in evidence]
     primary, counted = _outcomes(judged, look.alpha)
     parts = _parts(evidence, primary, counted, look, unit, noun)
     lacking = any(each.missing for each in evidence)
@@ -51,15 +52,15 @@ def every_part(evidence: Sequence[Evidence], look: Look, *, unit: str, noun: str
         diverged=sum(run.diverged for sample in samples for run in sample.observations),
         parts=parts,
         p=p_of(judged, outcome),
-        fragile=tipping(
-            evidence, outcome, stand=partial(_judged, alpha=look.alpha), conclude=partial(conclude, alpha=look.alpha)
-        ),
+        fragile=tipping(evidence, outcome, stand=stand, conclude=partial(conclude, alpha=look.alpha)),
     )
 
 
 def each_part(evidence: Sequence[Evidence], look: Look, *, unit: str, noun: str = "network") -> tuple[PartFinding, ...]:
     """What is found for each part by itself; the arguments are those of ``every_part``."""
-    primary, counted = _outcomes([_judged(each, look.alpha) for each in evidence], look.alpha)
+    primary, counted = _outcomes(
+        [_judged(each, alpha=look.alpha, parts=len(evidence)) for each in evidence], look.alpha
+    )
     return _parts(evidence, primary, counted, look, unit, noun)
 
 
@@ -109,12 +110,12 @@ class Standing:
     """Before Holm's correction."""
 
     @classmethod
-    def of(cls, estimate: Estimate, region: Region, alpha: float) -> Standing:
-        """Where an estimate stands at error ``alpha`` a side."""
+    def of(cls, estimate: Estimate, region: Region, *, alpha: float, parts: int) -> Standing:
+        """Where one of so many estimates stands at error ``alpha`` a side."""
         return cls(
             holds=region.holds(estimate.interval(alpha)),
             p_inside=region.p_inside(estimate),
-            p_outside=region.p_outside(estimate),
+            p_outside=region.p_outside(shared(estimate, parts)),
         )
 
 
@@ -152,11 +153,11 @@ def p_of(judged: Sequence[Judged], outcome: Outcome) -> float | None:
     return None
 
 
-def _judged(evidence: Evidence, alpha: float) -> Judged:
-    primary = Standing.of(evidence.estimate, evidence.region, alpha)
+def _judged(evidence: Evidence, *, alpha: float, parts: int) -> Judged:
+    primary = Standing.of(evidence.estimate, evidence.region, alpha=alpha, parts=parts)
     if evidence.counted is evidence.estimate:
         return primary, primary
-    return primary, Standing.of(evidence.counted, evidence.region, alpha)
+    return primary, Standing.of(evidence.counted, evidence.region, alpha=alpha, parts=parts)
 
 
 def _outcomes(judged: Sequence[Judged], alpha: float) -> tuple[list[Outcome], list[Outcome]]:

@@ -21,11 +21,12 @@ def of_means(check: CheckSpec, look: Look, result: CheckResult, sd: float) -> Ch
     largest = isinstance(check, RangeCheck) and check.statistic == "family_maximum"
     # The largest of m means lies above a bound that one of them clears at its share of the error (stats.order).
     alpha = look.alpha / len(result.parts) if largest else look.alpha
+    share = largest and len(result.parts) > 1
     other_mean = 1 / look.references.get(check.reference).n if isinstance(check, RangeCheck) else 0.0
     regions = [result.region if largest else part.region for part in result.parts]
 
     def parts_at(seeds: int) -> list[_Part]:
-        estimates = [planned_mean(*sds, n=seeds, other_mean=other_mean) for sds in sds_of(check, look, sd)]
+        estimates = [planned_mean(*sds, n=seeds, other_mean=other_mean, share=share) for sds in sds_of(check, look, sd)]
         return [
             _Part(planned=planned, region=region, alpha_below=alpha, alpha_above=look.alpha)
             for planned, region in zip(estimates, regions, strict=True)

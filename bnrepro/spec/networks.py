@@ -83,6 +83,10 @@ class Network:
                 f"from {unit} up"
             )
 
+    def __hash__(self) -> int:
+        # That of a Fraction takes a modular inverse, and networks are the keys of every table.
+        return hash((self.depth, self.width.numerator, self.width.denominator))
+
     @classmethod
     def parse(cls, name: object) -> Network:
         """Read a name such as ``resnet-110``, ``wrn-14-0.25``, ``vgg-16`` or ``imagenet-resnet-50``.

@@ -8,6 +8,7 @@ with the other scale's words does not load.
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 
 
 class Scale(StrEnum):
@@ -48,6 +49,7 @@ class PreviewVerdict(StrEnum):
 Verdict = PaperVerdict | PreviewVerdict
 
 
+@cache
 def word_for(outcome: Outcome, scale: Scale, *, whole_claim: bool) -> Verdict:
     """The word for an outcome: the paper's only when the whole claim ran at the paper's scale."""
     position = tuple(Outcome).index(outcome)

@@ -16,7 +16,7 @@ from bnrepro.stats.lines import (
     slope_weights,
     weighted,
 )
-from bnrepro.stats.multiplicity import holm
+from bnrepro.stats.multiplicity import holm, shared
 from bnrepro.stats.order import rank_interval
 from bnrepro.stats.power import (
     USUAL_POWER,
@@ -65,6 +65,7 @@ __all__ = [
     "resolved_sd_ratio",
     "sd_power_to_hold",
     "seeds_needed",
+    "shared",
     "slope_weights",
     "spread",
     "student",

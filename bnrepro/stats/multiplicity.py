@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
-from bnrepro.stats.student import FloatArray, SampleError
+from bnrepro.stats.estimate import Estimate
+from bnrepro.stats.student import FloatArray, MeanEstimate, SampleError, between
 
 
 def holm(p_values: npt.ArrayLike) -> FloatArray:
@@ -31,3 +34,18 @@ def holm(p_values: npt.ArrayLike) -> FloatArray:
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(np.maximum.accumulate(remaining * p[order]), 1.0)
     return adjusted
+
+
+def shared(estimate: Estimate, parts: int) -> Estimate:
+    """An estimate as it is to be read where ``parts`` of them share one error.
+
+    A share of the error lies far out in the tail, where Satterthwaite's degrees of freedom promise too much: with
+    three seeds and spreads of 5 : 1, eighteen networks on a bound are refuted in 8 % of all draws instead of 5 %.
+    Whatever the spreads, Welch's t lies between Student's t on the fewest degrees of freedom, n - 1 of the smaller
+    sample, and that on the most (Mickey & Brown 1966). Here the harmonic mean of Satterthwaite's number and the fewest
+    is taken, which kept every error measured at its level (docs/decisions/015). Estimates without Satterthwaite's
+    approximation, and one that shares with no other, stay as they are.
+    """
+    if parts == 1 or not isinstance(estimate, MeanEstimate) or estimate.df is None:
+        return estimate
+    return replace(estimate, df=between(estimate.df, estimate.n - 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bnrepro.stats.estimate import Estimate
+from bnrepro.stats.multiplicity import shared
 from bnrepro.stats.student import ConfidenceInterval, SampleError
 
 
@@ -29,6 +30,7 @@ def rank_interval(estimates: Sequence[Estimate], *, rank: int, alpha: float) -> 
     """
     if not 1 <= rank <= len(estimates):
         raise SampleError(f"{len(estimates)} values have no rank {rank}")
-    lows = sorted(estimate.interval(alpha / rank).low for estimate in estimates)
-    highs = sorted(estimate.interval(alpha / (len(estimates) - rank + 1)).high for estimate in estimates)
+    above = len(estimates) - rank + 1
+    lows = sorted(shared(estimate, rank).interval(alpha / rank).low for estimate in estimates)
+    highs = sorted(shared(estimate, above).interval(alpha / above).high for estimate in estimates)
     return ConfidenceInterval(low=lows[rank - 1], high=highs[rank - 1], alpha=alpha)

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import betaincinv, chdtr, chdtri, gammaln, nctdtrinc, ndtr, stdtrit, xlogy
 
 from bnrepro.stats.proportions import RateEstimate
-from bnrepro.stats.student import FloatArray, SampleError
+from bnrepro.stats.student import FloatArray, SampleError, between
 
 USUAL_POWER = 0.8
 """The chance of an answer at which a difference counts as resolved (Cohen 1988)."""
@@ -48,7 +48,7 @@ class Planned:
         return float(stdtrit(self.df, 1 - alpha)) * self.standard_error if self.df else math.inf
 
 
-def planned_mean(*sds: float, n: int, other_mean: float = 0.0) -> Planned:
+def planned_mean(*sds: float, n: int, other_mean: float = 0.0, share: bool = False) -> Planned:
     """A mean, or a difference of two, over ``n`` seeds each.
 
     At equal n the two standard errors of Welch and of the pooled test are the same; the degrees of freedom are
@@ -59,6 +59,7 @@ def planned_mean(*sds: float, n: int, other_mean: float = 0.0) -> Planned:
         sds: the assumed standard deviation between seeds of each sample, one or two.
         n: seeds, from 1.
         other_mean: 1/n of a reported mean with the same spread (see ``prediction``).
+        share: whether it will be held at a share of an error (see ``shared``).
 
     Raises:
         SampleError: a spread is not above 0, or ``n`` is below 1.
@@ -67,6 +68,8 @@ def planned_mean(*sds: float, n: int, other_mean: float = 0.0) -> Planned:
         raise SampleError(f"planning needs spreads above 0 and at least one seed, got {list(sds)} and {n}")
     total = math.hypot(*sds)
     df = (n - 1) / sum((sd / total) ** 4 for sd in sds)
+    if share and n > 1:
+        df = between(df, n - 1)
     return Planned(standard_error=total * math.sqrt(1 / n + other_mean), df=df)
 
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 from scipy.special import stdtrit
 
-from bnrepro.stats.student import SampleError
+from bnrepro.stats.student import SampleError, between
 
 
 def seeds_needed(
-    sds: Sequence[float], distance: float, *, alpha: float, at_most: int, other_mean: float = 0.0
+    sds: Sequence[float], distance: float, *, alpha: float, at_most: int, other_mean: float = 0.0, share: bool = False
 ) -> int | None:
     """The fewest seeds a sample at which the interval's half-width falls below ``distance``.
 
@@ -25,6 +25,7 @@ def seeds_needed(
         alpha: error of one side.
         at_most: the largest number worth naming.
         other_mean: 1/n of a reported mean with the same spread (see ``prediction``).
+        share: whether ``alpha`` is a share of an error (see ``shared``).
 
     Returns:
         From 2 to ``at_most``; ``None`` where even ``at_most`` seeds would not do.
@@ -37,6 +38,8 @@ def seeds_needed(
         raise SampleError(f"no number of seeds follows from the spreads {list(sds)}")
     # Satterthwaite's degrees of freedom at n seeds in every sample, divided by n - 1.
     df_per_seed = 1 / sum((sd / total) ** 4 for sd in sds)
+    if share:
+        df_per_seed = between(df_per_seed, 1)
 
     def half_width(n: int) -> float:
         return float(stdtrit(df_per_seed * (n - 1), 1 - alpha)) * total * math.sqrt(1 / n + other_mean)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtr, chdtrc, chdtri
 
-from bnrepro.stats.student import ConfidenceInterval, SampleError, checked, constant
+from bnrepro.stats.student import ConfidenceInterval, SampleError, checked, constant, deviation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,4 +80,4 @@ def spread(sample: npt.ArrayLike) -> SdEstimate:
         return SdEstimate(value=None, n=len(values), known=False)
     if constant(values):
         return SdEstimate(value=0.0, n=len(values), known=False)
-    return SdEstimate(value=float(np.std(values, ddof=1)), n=len(values), known=True)
+    return SdEstimate(value=deviation(values), n=len(values), known=True)
