@@ -69,7 +69,7 @@ MAY_IMPORT = {
 }
 """Each room and the rooms whose names it may know. What is not listed here joins the others: the command line."""
 
-TOP = {"cli", "session", "terminal", "plan_text", "verdict_text", "progress", "doctor", "__main__", "__init__"}
+TOP = {"cli", "verbs", "session", "terminal", "plan_text", "verdict_text", "progress", "doctor", "__main__", "__init__"}
 
 
 def room_of(module: str) -> str:
