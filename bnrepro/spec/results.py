@@ -11,6 +11,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from bnrepro.spec.arms import ArmField
+from bnrepro.spec.distributions import Distributions
 from bnrepro.spec.metrics import Metric
 from bnrepro.spec.networks import Family, NetworkField
 from bnrepro.spec.recipe import DatasetName
@@ -93,6 +94,8 @@ class RunRow(Value):
     test_accuracy: float
     values: dict[Metric, float]
     """Every metric that the claim's checks read, where it was measured."""
+    distributions: Distributions | None = None
+    """What the claim's checks read, as histograms and curves; ``None`` where they read nothing that has one."""
     trainable_parameters: int
     batchnorm_parameters: int
     """Of the network, whatever the arm trains: the x-axis of Figure 3."""
