@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bnrepro.cost import PUBLISHED_SHAPES, DataShape
 from bnrepro.data import PreparedData, find_cifar10, prepare
+from bnrepro.deadline import Deadline
 from bnrepro.device import choose_device
 from bnrepro.errors import DataError, NothingSelected, UsageError
 from bnrepro.execute.pool import LocalPool
+from bnrepro.execute.window import ALWAYS_OPEN, Window
 from bnrepro.plan import NOT_AT_HAND, DataFacts, Setting
 from bnrepro.processes import available_cores
 from bnrepro.question import ARITHMETIC, Question, ask, refuse_unknown
@@ -19,11 +21,13 @@ from bnrepro.recipes import RECIPES
 from bnrepro.spec.claim import Claim
 from bnrepro.spec.load import LoadedClaim, References, check_references, load_claims, load_references
 from bnrepro.spec.recipe import DatasetName, Precision
-from bnrepro.spec.run import DeviceKind
+from bnrepro.spec.run import DeviceKind, RunSpec
 from bnrepro.spec.scale import Scale
+from bnrepro.stages import Stage, look_by_look, until
 from bnrepro.store import Store
 from bnrepro.suite import Suite
 from bnrepro.train.entry import TRAINER_MODULE, measure_prepared, train_prepared
+from bnrepro.train.share import share_done
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +40,7 @@ class Session:
     """The data sets that the claims are trained on and that are here."""
     scale_reason: str
     jobs: int
+    deadline: Deadline | None
 
     @classmethod
     def begin(cls, arguments: argparse.Namespace, say: Callable[[str], None], *, only_plan: bool = False) -> Session:
@@ -47,6 +52,7 @@ class Session:
         Raises:
             NothingSelected, SpecError, UsageError, DataError, StoreError: as their names say.
         """
+        deadline = None if only_plan or arguments.budget is None else Deadline.after(arguments.budget)
         claims, references = load_suite(asked_claims(arguments))
         device = choose_device(arguments.device)
         scale, scale_reason = choose_scale(arguments.scale, device, arguments.data_root)
@@ -97,18 +103,33 @@ class Session:
             data=data,
             scale_reason=scale_reason,
             jobs=jobs,
+            deadline=deadline,
         )
 
-    def pool(self) -> LocalPool:
+    def stages(self) -> Iterator[Stage]:
+        """What to train, one stage after the other; in the end every claim is judged."""
+        return look_by_look(self.suite) if self.deadline is None else until(self.deadline, self.suite, self._share_done)
+
+    def pool(self, window: Window = ALWAYS_OPEN) -> LocalPool:
         """Processes that train and measure for this session."""
         folders = {name: found.directory for name, found in self.data.items()}
         return LocalPool(
-            self.store, train_prepared, measure_prepared, data=folders, jobs=self.jobs, preload=[TRAINER_MODULE]
+            self.store,
+            train_prepared,
+            measure_prepared,
+            data=folders,
+            jobs=self.jobs,
+            preload=[TRAINER_MODULE],
+            window=window,
         )
 
     def look_name(self, look: int) -> str:
         """A look as a person is told of it."""
         return f"look {look} of {len(self.suite.looks())}"
+
+    def _share_done(self, spec: RunSpec, checkpoint: bytes) -> float:
+        train_images = self.suite.setting.data[spec.recipe.dataset].shape.train_images
+        return share_done(checkpoint, spec.recipe, train_images)
 
 
 def _data_sets(claims: Sequence[Claim], scale: Scale) -> tuple[DatasetName, ...]:

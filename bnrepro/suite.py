@@ -10,7 +10,7 @@ from contextlib import closing
 from functools import cached_property, partial
 
 from bnrepro.errors import TrainingError
-from bnrepro.execute.events import Event, Failed, Finished
+from bnrepro.execute.events import Event, Failed, Finished, Left
 from bnrepro.execute.pool import LocalPool
 from bnrepro.identity import run_key
 from bnrepro.measure import Measurements
@@ -23,6 +23,7 @@ from bnrepro.spec.probe import Measured, Probe
 from bnrepro.spec.run import RunRecord, RunSpec
 from bnrepro.spec.scale import Scale
 from bnrepro.store import Store
+from bnrepro.unfinished import Unfinished
 from bnrepro.verdict import Judgement, judge
 
 _ARITHMETIC = Measurements(scale=Scale.PAPER, values={}, classes={})
@@ -38,6 +39,8 @@ class Suite:
             suite.train(suite.plan(look), pool, listener)
             suite.judge(look)
         suite.judgements
+
+    :mod:`bnrepro.stages` does the same within a budget of time.
     """
 
     def __init__(
@@ -55,6 +58,8 @@ class Suite:
         self.trained: set[str] = set()
         """Keys of the runs that were trained now and not found in the store."""
         self.failed: dict[str, Failed] = {}
+        self.unfinished: dict[str, Unfinished] = {}
+        """Claims that time ran out on, by id."""
         self.judgements: dict[str, Judgement] = {}
         """By claim id."""
         self.store = store
@@ -120,7 +125,7 @@ class Suite:
         """
         with closing(pool.run(plan.work, plan.to_measure)) as events:
             for event in events:
-                if isinstance(event, Finished | Failed) and event.trained:
+                if isinstance(event, Finished | Failed | Left) and event.trained:
                     self.trained.add(run_key(event.spec))
                 if isinstance(event, Failed):
                     self.failed[run_key(event.spec)] = event
@@ -128,21 +133,42 @@ class Suite:
         for run in plan.runs:
             record = run.record or self.store.find(run.key)
             if record is not None:
-                self.records[run.key] = record
-                self._samples.setdefault(_cell(run.spec), {})[run.spec.seed] = record
-                self._read_measured(run.key, run.probes)
-        if plan.runs and self.failed and not any(run.key in self.records for run in plan.runs):
+                self._keep(record, run.spec, run.probes)
+        # A run that failed at one look and is done at the next has not failed.
+        for run in plan.runs:
+            if self._is_whole(run.key, run.probes):
+                self.failed.pop(run.key, None)
+        left = {key for claim in self.unfinished.values() for key in claim.seconds}
+        if self.failed and not self.records and left <= self.failed.keys():
             first = next(iter(self.failed.values()))
             raise TrainingError(f"every run failed; the first, {first.spec}: {first.error}\n{first.details}".rstrip())
-        # A run that failed at one look and is done at the next has not failed.
-        lacking = {run.key for run in plan.runs if set(run.probes) - set(self.measured.get(run.key, ()))}
-        self.failed = {key: event for key, event in self.failed.items() if key not in self.records or key in lacking}
+
+    def read(self, needs: Iterable[Need]) -> dict[str, RunSpec]:
+        """Read from the store what some needs name; returns what has yet to be trained or measured, by key.
+
+        A run that failed now is none of these: nobody should wait for it.
+        """
+        specs, probes = resolved(needs, self.setting)
+        lacking = {}
+        for key, spec in specs.items():
+            record = self.records.get(key) or self.store.find(key)
+            if record is not None:
+                self._keep(record, spec, probes[key])
+            if key not in self.failed and not self._is_whole(key, probes[key]):
+                lacking[key] = spec
+        return lacking
 
     def judge(self, look: int) -> None:
         """Judge every claim on the runs so far."""
         trained = self._arranged(self.questions, self.records.values())
         for question in self.questions:
             self.judgements[question.claim.id] = self._judged(question, trained, look)
+
+    def judge_one(self, question: Question, look: int) -> Judgement:
+        """Judge one claim on the runs so far."""
+        found = self._judged(question, self._arranged([question], self.records.values()), look)
+        self.judgements[question.claim.id] = found
+        return found
 
     def judged_now(self, question: Question) -> Judgement:
         """What a claim that is not of this suite comes to, such as an older text of one: on what there is, at its
@@ -195,6 +221,16 @@ class Suite:
     def _runs_stored(self, loaded: LoadedClaim, scale: Scale) -> int:
         """Of all networks and arms of a claim, also where less of it is asked."""
         return sum(len(self.stored.get(cell, ())) for cell in ask(loaded, scale).cells)
+
+    def _keep(self, record: RunRecord, spec: RunSpec, probes: Iterable[Probe]) -> None:
+        self.records[record.key] = record
+        self._samples.setdefault(_cell(spec), {})[spec.seed] = record
+        self._read_measured(record.key, probes)
+
+    def _is_whole(self, key: str, probes: Iterable[Probe]) -> bool:
+        """Whether a run is done, with all that is wanted of it; one that diverged is never measured."""
+        record = self.records.get(key)
+        return record is not None and (record.status == "diverged" or set(probes) <= set(self.measured.get(key, ())))
 
     def _read_measured(self, key: str, probes: Iterable[Probe]) -> None:
         own = self.measured.setdefault(key, {})

@@ -63,10 +63,19 @@ class Retried:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Left:
+    """A run that is not done because the time is over; what it has done is in its checkpoint."""
+
+    spec: RunSpec
+    trained: bool = False
+    """Whether this pool did train it, and only measuring is left."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Noted:
     """Something that the user should read."""
 
     text: str
 
 
-Event = Started | Advanced | Waiting | Finished | Failed | Retried | Noted
+Event = Started | Advanced | Waiting | Finished | Failed | Retried | Left | Noted

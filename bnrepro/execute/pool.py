@@ -6,23 +6,28 @@ dies takes only its own run with it.
 
 from __future__ import annotations
 
-import signal
 import time
 from collections import defaultdict, deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import MappingProxyType
 
-from bnrepro.execute.events import Advanced, Event, Failed, Finished, Noted, Retried, Started, Waiting
+from bnrepro.execute.crew import (
+    Tries,
+    WorkerProcess,
+    how_it_died,
+    hurry,
+    is_over,
+    stop_all,
+    stop_signals_held,
+    was_cut_short,
+)
+from bnrepro.execute.events import Advanced, Event, Failed, Noted, Retried, Started, Waiting
+from bnrepro.execute.window import ALWAYS_OPEN, Window
 from bnrepro.execute.worker import Broken, Busy, Done, Hopeless, Job, Message, Note, Stopped, Stored, work
 from bnrepro.identity import run_key
 from bnrepro.processes import fresh_context
-from bnrepro.signals import STOP_SIGNALS
 from bnrepro.spec.probe import Probe
 from bnrepro.spec.recipe import DatasetName
 from bnrepro.spec.run import RunSpec
@@ -31,40 +36,11 @@ from bnrepro.store import Store
 
 POLL_SECONDS = 0.5
 """How often a run that another process works on is looked at."""
-STOP_SECONDS = 60.0
-"""How long workers may take to write their checkpoints when asked to stop."""
 
 Wanted = Mapping[str, tuple[Probe, ...]]
 """What is to be measured on a run, by the run's key."""
 
 _NOTHING: Wanted = MappingProxyType({})
-
-
-@dataclass(kw_only=True)
-class _Tries:
-    """What became so far of all workers that one run was given to."""
-
-    trained: bool = False
-    measured: list[Probe] = field(default_factory=list)
-    deaths: int = 0
-
-    def took(self, stored: Stored) -> None:
-        if stored.probe is None:
-            self.trained = True
-        else:
-            self.measured.append(stored.probe)
-
-    def finished(self, spec: RunSpec) -> Finished:
-        return Finished(spec=spec, trained=self.trained, measured=tuple(self.measured))
-
-
-@dataclass(kw_only=True)
-class _Worker:
-    spec: RunSpec
-    tries: _Tries
-    process: BaseProcess
-    connection: Connection
-    ended: Message | None = None
 
 
 class LocalPool:
@@ -79,7 +55,7 @@ class LocalPool:
 
     ``data`` is where each data set that a recipe may name lies prepared; without a ``prober`` nothing can be
     measured. ``retries`` counts the times that a run whose worker died is started again; ``preload`` names modules
-    that all workers need and that are slow to import.
+    that all workers need and that are slow to import; ``window`` says until when there is time.
     """
 
     def __init__(
@@ -92,6 +68,7 @@ class LocalPool:
         jobs: int,
         retries: int = 1,
         preload: Sequence[str] = (),
+        window: Window = ALWAYS_OPEN,
     ) -> None:
         self._store = store
         self._trainer = trainer
@@ -99,12 +76,15 @@ class LocalPool:
         self._data = data
         self._jobs = jobs
         self._retries = retries
+        self._window = window
         self._context = fresh_context(preload)
 
     def run(self, specs: Iterable[RunSpec], probes: Wanted = _NOTHING) -> Generator[Event, None, None]:
         """Train every run once, in this order, and measure on it what is wanted; what the store has is not done again.
 
-        A run that another process works on is waited for. A run that diverged is not measured.
+        A run that another process works on is waited for. A run that diverged is not measured. When the window closes,
+        workers are asked to write their checkpoints and end; runs that are not done then, or that the window does not
+        let begin, are told last, as left.
 
         Raises:
             DataError, DeviceError, StoreError: what all runs need failed under one; the others are asked to stop.
@@ -114,15 +94,20 @@ class LocalPool:
             raise ValueError("a pool without a prober cannot measure")
         queue = deque(specs)
         elsewhere: dict[str, RunSpec] = {}
-        tries: defaultdict[str, _Tries] = defaultdict(_Tries)
-        workers: list[_Worker] = []
+        tries: defaultdict[str, Tries] = defaultdict(Tries)
+        workers: list[WorkerProcess] = []
         looked = 0.0
+        closing: float | None = None
         try:
-            while queue or workers or elsewhere:
-                while queue and len(workers) < self._jobs:
-                    spec = queue.popleft()
+            while True:
+                while len(workers) < self._jobs and (spec := self._window.next_of(queue)) is not None:
+                    queue.remove(spec)
                     workers.append(self._start(spec, probes, tries[run_key(spec)]))
                     yield Started(spec=spec)
+                if not workers and (self._window.closed or not elsewhere):
+                    break
+                if self._window.closed:
+                    closing = hurry(workers, closing)
                 for worker, message in self._messages(workers):
                     if isinstance(message, Progress):
                         yield Advanced(spec=worker.spec, progress=message)
@@ -132,8 +117,12 @@ class LocalPool:
                         worker.tries.took(message)
                     else:
                         worker.ended = message
-                for worker in [worker for worker in workers if _is_over(worker)]:
+                for worker in [worker for worker in workers if is_over(worker)]:
                     workers.remove(worker)
+                    if closing is not None and was_cut_short(worker):
+                        worker.connection.close()
+                        queue.append(worker.spec)
+                        continue
                     event = self._outcome(worker)
                     if isinstance(event, Retried):
                         queue.append(worker.spec)
@@ -149,21 +138,23 @@ class LocalPool:
                         elif self._is_free(key):
                             del elsewhere[key]
                             queue.append(spec)
+            for spec in (*queue, *elsewhere.values()):
+                yield tries[run_key(spec)].left(spec)
         finally:
-            _stop(workers)
+            stop_all(workers)
 
-    def _start(self, spec: RunSpec, probes: Wanted, tries: _Tries) -> _Worker:
+    def _start(self, spec: RunSpec, probes: Wanted, tries: Tries) -> WorkerProcess:
         job = Job(spec=spec, data=self._data[spec.recipe.dataset], probes=probes.get(run_key(spec), ()))
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(  # type: ignore[attr-defined]
             target=work, args=(self._trainer, self._prober, job, self._store.root, theirs), name=str(spec)
         )
-        with _stop_signals_held():
+        with stop_signals_held():
             process.start()
         theirs.close()
-        return _Worker(spec=spec, tries=tries, process=process, connection=ours)
+        return WorkerProcess(spec=spec, tries=tries, process=process, connection=ours)
 
-    def _messages(self, workers: list[_Worker]) -> Iterator[tuple[_Worker, Message]]:
+    def _messages(self, workers: list[WorkerProcess]) -> Iterator[tuple[WorkerProcess, Message]]:
         """Wait a moment for news, then everything that has come."""
         if not workers:
             time.sleep(POLL_SECONDS / 5)
@@ -179,7 +170,7 @@ class LocalPool:
                 except (EOFError, OSError):
                     ready.close()
 
-    def _outcome(self, worker: _Worker) -> Event:
+    def _outcome(self, worker: WorkerProcess) -> Event:
         worker.process.join()
         worker.connection.close()
         match worker.ended:
@@ -191,7 +182,7 @@ class LocalPool:
                 return Failed(spec=worker.spec, error=error, details=details, trained=worker.tries.trained)
             case Hopeless(error=hopeless):
                 raise hopeless
-        how = "was asked to stop" if isinstance(worker.ended, Stopped) else _how_it_died(worker.process)
+        how = "was asked to stop" if isinstance(worker.ended, Stopped) else how_it_died(worker.process)
         tries = worker.tries
         tries.deaths += 1
         if tries.deaths <= self._retries:
@@ -206,41 +197,3 @@ class LocalPool:
     def _is_free(self, key: str) -> bool:
         with self._store.lock(key) as held:
             return held
-
-
-def _is_over(worker: _Worker) -> bool:
-    """Its process has ended and everything that it said has been read."""
-    return not worker.process.is_alive() and (worker.connection.closed or not worker.connection.poll())
-
-
-def _how_it_died(process: BaseProcess) -> str:
-    code = process.exitcode
-    return f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"
-
-
-def _stop(workers: list[_Worker]) -> None:
-    """Ask all to end, give them time for their checkpoints, then insist."""
-    for worker in workers:
-        worker.process.terminate()
-    deadline = time.monotonic() + STOP_SECONDS
-    for worker in workers:
-        worker.process.join(max(0.0, deadline - time.monotonic()))
-        if worker.process.is_alive():
-            worker.process.kill()
-            worker.process.join()
-        worker.connection.close()
-
-
-@contextmanager
-def _stop_signals_held() -> Iterator[None]:
-    """A process that is being born has no handler yet: what arrives now waits until it has."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    # It unblocks signals after its own start, so it has to be there before we block them.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -12,8 +12,7 @@ import safetensors.numpy
 from bnrepro.spec.run import EpochRecord
 from bnrepro.spec.trainer import Slot
 from bnrepro.train.model import Scores, TrainedModel
-
-_FORMAT = 3
+from bnrepro.train.share import CHECKPOINT_FORMAT
 
 
 @dataclass(kw_only=True)
@@ -48,7 +47,10 @@ class State:
             return cls()
         arrays = safetensors.numpy.load(saved)
         fields = json.loads(arrays.pop("state").tobytes())
-        if (fields.pop("format", None), fields.pop("initial_digest", None)) != (_FORMAT, model.initial_digest):
+        if (fields.pop("format", None), fields.pop("initial_digest", None)) != (
+            CHECKPOINT_FORMAT,
+            model.initial_digest,
+        ):
             slot.reject("was written by another version, or this machine draws other initial tensors")
             return cls()
         fields["curve"] = [EpochRecord.model_validate_json(json.dumps(epoch)) for epoch in fields["curve"]]
@@ -61,7 +63,7 @@ class State:
     def save(self, model: TrainedModel, slot: Slot) -> None:
         """Keep state, learned tensors and momentum in the slot."""
         fields = vars(self) | {
-            "format": _FORMAT,
+            "format": CHECKPOINT_FORMAT,
             "initial_digest": model.initial_digest,
             "loss_sum": self.loss_sum.hex(),  # exact, and JSON has no NaN
             "curve": [epoch.model_dump(mode="json") for epoch in self.curve],
