@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import bnrepro
+from bnrepro.deadline import duration_seconds
 from bnrepro.errors import UsageError, printable
 from bnrepro.spec.networks import Network
 
@@ -31,7 +32,19 @@ def make_parser(verbs: Mapping[str, Verb], data_verbs: Mapping[str, Verb]) -> ar
         _add_claims(made[name], default=name == "plan")
         made[name].add_argument("--all", action="store_true", help="every claim in claims/")
         _add_run_options(made[name])
+    made["verify"].add_argument(
+        "--budget",
+        type=_duration,
+        metavar="TIME",
+        help="begin nothing new after so long, such as 6h or 1h30m, and keep checkpoints of what is under way",
+    )
     made["verify"].add_argument("--json", action="store_true", help="verdicts as JSON lines on standard output")
+    for option, what in (
+        ("junit", "verdicts as JUnit XML, for a CI server"),
+        ("summary", "verdicts as Markdown, for the summary of a CI job"),
+        ("badge", "the verdicts in one SVG badge"),
+    ):
+        made["verify"].add_argument(f"--{option}", type=Path, metavar="FILE", help=f"also write {what}")
     for name in ("list", "validate"):
         _add_claims(made[name], default=True)
     _add_folders(made["list"], "reports")
@@ -39,8 +52,14 @@ def make_parser(verbs: Mapping[str, Verb], data_verbs: Mapping[str, Verb]) -> ar
         "--against-store", action="store_true", help="also list what claims changed after runs of theirs existed"
     )
     _add_folders(made["validate"], "store")
-    made["report"].add_argument("documents", nargs="*", type=Path, metavar="JSON", help="default: all")
     _add_folders(made["report"], "reports")
+    made["diff"].add_argument("before", nargs="?", metavar="A", help="number or id of a verify (default: B's baseline)")
+    made["diff"].add_argument("after", nargs="?", metavar="B", help="of a later one (default: the last)")
+    made["diff"].add_argument("--new-failures", action="store_true", help="tell those alone")
+    _add_folders(made["diff"], "reports")
+    made["export"].add_argument("form", choices=["csv", "parquet"])
+    made["export"].add_argument("file", type=Path, metavar="FILE")
+    _add_folders(made["export"], "store")
     made["small-resnets"].add_argument(
         "--budget", type=_positive, metavar="N", help="the whole grid for one number of parameters"
     )
@@ -148,6 +167,13 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds < math.inf:
         raise argparse.ArgumentTypeError(f"'{printable(text)}' is not a number of seconds from 0 up")
     return seconds
+
+
+def _duration(text: str) -> float:
+    try:
+        return duration_seconds(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _networks(text: str) -> tuple[Network, ...]:

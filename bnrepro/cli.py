@@ -2,7 +2,8 @@
 
 Exit codes: 0 every claim confirmed, or supported at a smaller scale; 1 one refuted or contradicted;
 2 usage or claim file; 3 environment or internal failure; 4 none refuted, some inconclusive or not
-assessed, or (``validate --against-store``) one changed after its runs; 5 nothing selected; 130 or 143 interrupted.
+assessed, or the budget left runs, or (``validate --against-store``) one changed after its runs; 5 nothing selected;
+130 or 143 interrupted. ``diff``: 1 where something fails that did not before.
 """
 
 from __future__ import annotations
@@ -99,7 +100,9 @@ VERBS = {
         "claims", "list_claims", "List claims: rows, and at each scale the trainings, cost and last verdict."
     ),
     "validate": _verb("claims", "validate", "Check claim files and the reference numbers that they name."),
-    "report": _verb("reports", "report", "Write the pages again from verdict files; trains nothing."),
+    "report": _verb("reports", "report", "Build the pages again from verdict files and the history; trains nothing."),
+    "diff": _verb("reports", "diff", "Show what changed between two verifies."),
+    "export": _verb("reports", "export", "Write every run of the store as a table."),
     "small-resnets": _verb("machine", "small_resnets", "Show Appendix D's grid of small ResNets."),
     "doctor": _verb(
         "machine", "doctor", "Say what is installed, which devices and data are here, and if the store is sound."

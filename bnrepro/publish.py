@@ -14,13 +14,15 @@ from bnrepro.data import PreparedData
 from bnrepro.declared import declaration_notes
 from bnrepro.files import write_atomically
 from bnrepro.left_out import left_out_note
-from bnrepro.measure import value_of
+from bnrepro.measure import probe_of, value_of
 from bnrepro.plan import Setting
 from bnrepro.question import ARITHMETIC, Question
 from bnrepro.recipes import RECIPE_VERSION
 from bnrepro.robust import Robustness, robust_over
+from bnrepro.spec.binning import distributions_of
 from bnrepro.spec.checks import Cell, CountCheck
 from bnrepro.spec.claim import Claim
+from bnrepro.spec.distributions import Distributions
 from bnrepro.spec.load import References
 from bnrepro.spec.metrics import Metric
 from bnrepro.spec.recipe import DatasetName, Recipe
@@ -65,7 +67,12 @@ def document_for(
         checks=_marked(judgement.checks, claim.id, robustness),
         robust_over=robustness.checks if robustness else None,
         runs=tuple(
-            _run_row(record, _values(record, question, suite), from_cache=record.key not in suite.trained)
+            _run_row(
+                record,
+                _values(record, question, suite),
+                _distributions(record, question, suite),
+                from_cache=record.key not in suite.trained,
+            )
             for record in records
         ),
         groups=_groups(records, question, suite),
@@ -95,7 +102,9 @@ def write_document(document: VerdictDocument, reports: Path) -> Path:
     return path
 
 
-def _run_row(record: RunRecord, values: dict[Metric, float], *, from_cache: bool) -> RunRow:
+def _run_row(
+    record: RunRecord, values: dict[Metric, float], distributions: Distributions | None, *, from_cache: bool
+) -> RunRow:
     return RunRow(
         key=record.key,
         network=record.spec.network,
@@ -106,6 +115,7 @@ def _run_row(record: RunRecord, values: dict[Metric, float], *, from_cache: bool
         divergence=record.divergence,
         test_accuracy=record.test_accuracy,
         values=values,
+        distributions=distributions,
         trainable_parameters=record.trainable_parameters,
         batchnorm_parameters=record.spec.network.counts().batchnorm,
         total_parameters=record.total_parameters,
@@ -126,6 +136,13 @@ def _values(record: RunRecord, question: Question, suite: Suite) -> dict[Metric,
     measured = suite.measured.get(record.key, {})
     values = {metric: value_of(metric, record, measured) for metric in _metrics(question)}
     return {metric: value for metric, value in values.items() if value is not None}
+
+
+def _distributions(record: RunRecord, question: Question, suite: Suite) -> Distributions | None:
+    # Of the claim's own measurements only: a figure joins runs over claims, and one copy is enough.
+    asked = {probe_of(metric) for metric in _metrics(question)}
+    measured = suite.measured.get(record.key, {})
+    return distributions_of({probe: value for probe, value in measured.items() if probe in asked})
 
 
 def _groups(records: Sequence[RunRecord], question: Question, suite: Suite) -> tuple[GroupSummary, ...]:
@@ -207,8 +224,10 @@ def _notes(question: Question, suite: Suite, looks_taken: int) -> tuple[str, ...
     notes = list(declaration_notes(question, suite))
     if (left_out := left_out_note(question, suite)) is not None:
         notes.append(left_out)
+    if (unfinished := suite.unfinished.get(question.claim.id)) is not None:
+        notes.append(unfinished.note)
     looks = len(question.claim.looks.seeds)
-    if looks_taken < looks and suite.runs_of(question):
+    if unfinished is None and looks_taken < looks and suite.runs_of(question):
         notes.append(f"Settled at look {looks_taken} of {looks}; later looks were not needed.")
     resumed = sum(1 for record in suite.runs_of(question) if record.resumed)
     if resumed:

@@ -70,6 +70,17 @@ def size(number: int) -> str:
     return f"{value:.3g} {units[0]}"
 
 
+def amount(value: float, digits: int) -> str:
+    """A number with so many decimals: 1,234.5."""
+    return f"{value:,.{digits}f}"
+
+
+def bracket(bounds: tuple[float | None, float | None], digits: int) -> str:
+    """An interval; unbounded sides as infinity: [36.0, ∞]."""
+    low, high = bounds
+    return f"[{'-∞' if low is None else amount(low, digits)}, {'∞' if high is None else amount(high, digits)}]"
+
+
 def standard_output() -> Terminal:
     """For results."""
     return Terminal(sys.stdout)

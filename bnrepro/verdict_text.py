@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from bnrepro.spec.results import CheckResult, Interval, VerdictDocument
-from bnrepro.terminal import Terminal
+from bnrepro.spec.results import CheckResult, VerdictDocument
+from bnrepro.terminal import Terminal, amount, bracket
 from bnrepro.wording import decimals, plural
 
 
@@ -20,7 +20,7 @@ def check_rows(document: VerdictDocument) -> list[list[str]]:
         digits = decimals(check.unit)
         cells = ["-"] * 4
         if check.estimate is not None:
-            estimate, interval = _amount(check.estimate, digits), _interval(check.interval, digits)
+            estimate, interval = amount(check.estimate, digits), bracket(check.interval, digits)
             cells = [estimate, interval, f"{check.level:.0%}", str(check.n)]
             if not check.runs:  # arithmetic
                 cells = [f"{check.estimate:,.6g}", "exact", "-", "-"]
@@ -92,13 +92,3 @@ def show_verdicts(out: Terminal, documents: Sequence[VerdictDocument]) -> None:
 
 def _marks(check: CheckResult) -> str:
     return ", ".join(name for name, given in (("robust", check.robust), ("fragile", check.fragile)) if given)
-
-
-def _amount(value: float, digits: int) -> str:
-    return f"{value:,.{digits}f}"
-
-
-def _interval(bounds: Interval, digits: int) -> str:
-    """An interval; unbounded sides as infinity."""
-    low, high = bounds
-    return f"[{'-∞' if low is None else _amount(low, digits)}, {'∞' if high is None else _amount(high, digits)}]"

@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "signals": set(),
     "processes": set(),
     "wording": set(),
-    "arguments": {"errors", "spec"},
+    "arguments": {"errors", "spec", "deadline"},
     "spec": {"errors"},
     "recipes": {"errors", "spec"},
     "identity": {"errors", "spec"},
@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "data": {"errors", "spec"},
     "store": {"errors", "spec", "files"},
     "train": {"errors", "spec", "identity", "data", "signals", "processes"},
-    "execute": {"errors", "spec", "identity", "store", "signals", "processes"},
+    "deadline": {"errors"},
+    "execute": {"errors", "spec", "identity", "store", "signals", "processes", "deadline"},
     "device": {"errors", "spec"},
     "cost": {"errors", "spec"},
     "plan": {"errors", "spec", "recipes", "identity", "store", "cost"},
@@ -45,8 +46,11 @@ MAY_IMPORT = {
         "execute",
         "measure",
         "question",
+        "unfinished",
         "verdict",
     },
+    "unfinished": {"deadline", "wording"},
+    "stages": {"spec", "plan", "execute", "question", "deadline", "suite", "unfinished"},
     "declared": {"errors", "spec", "store", "plan", "question", "suite", "wording"},
     "left_out": {"spec", "question", "suite", "wording"},
     "robust": {"spec", "stats"},
@@ -65,11 +69,26 @@ MAY_IMPORT = {
         "left_out",
     },
     "small_resnets": {"errors", "spec"},
-    "report": {"errors", "spec", "files"},
+    "history": {"errors", "spec", "files"},
+    "report": {"errors", "spec", "files", "history"},
+    "exports": {"errors", "spec", "files", "store", "measure", "history", "report"},
 }
 """Each room and the rooms whose names it may know. What is not listed here joins the others: the command line."""
 
-TOP = {"cli", "verbs", "session", "terminal", "plan_text", "verdict_text", "progress", "doctor", "__main__", "__init__"}
+TOP = {
+    "cli",
+    "verbs",
+    "diff_text",
+    "pytest_plugin",
+    "session",
+    "terminal",
+    "plan_text",
+    "verdict_text",
+    "progress",
+    "doctor",
+    "__main__",
+    "__init__",
+}
 
 
 def room_of(module: str) -> str:

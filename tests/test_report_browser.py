@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,24 +9,16 @@ from typing import Any
 import pytest
 
 from bnrepro.report import render_html
+from tests.report_browser import SCREENS, background, chromium, opened
 from tests.report_samples import SAMPLES
 
 pytestmark = pytest.mark.browser
 
-SCREENS = {"desktop": (1280, 800), "phone": (390, 844)}
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None) or os.environ.get("BNREPRO_CHROMIUM")
-    if found is None:
-        pytest.skip(f"no Chromium: none of {', '.join(names)} is on PATH and BNREPRO_CHROMIUM is not set")
-    with api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
-        yield chromium
-        chromium.close()
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -43,16 +33,6 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(params=SCREENS)
 def screen(request: pytest.FixtureRequest) -> tuple[int, int]:
     return SCREENS[request.param]
-
-
-def opened(browser: Any, path: Path, screen: tuple[int, int] = (1280, 800), **options: Any) -> Any:
-    page = browser.new_page(viewport={"width": screen[0], "height": screen[1]}, **options)
-    page.goto(path.as_uri())
-    return page
-
-
-def background(page: Any) -> str:
-    return str(page.evaluate("getComputedStyle(document.documentElement).backgroundColor"))
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -115,22 +95,32 @@ def test_the_page_asks_for_no_other_file_and_complains_of_nothing(browser, pages
 def test_the_page_works_without_javascript(browser, pages):
     page = opened(browser, pages["supported-digits"], java_script_enabled=False)
     assert page.locator("#verdict-word").inner_text().strip() == "✓ supported"
-    details = page.locator("#check-1-runs-1")
-    table = details.locator("table")
+    table = page.locator("#check-1-runs-1 table")
     assert not table.is_visible()
-    details.locator("summary").click()
+    page.locator("details:has(> #check-1-runs-1) > summary").click()
     assert table.is_visible()
     page.close()
 
 
 def test_a_number_leads_down_to_its_run(browser, pages):
     page = opened(browser, pages["supported-digits"])
-    page.locator("#verdict .facts a").click()
+    page.locator("#verdict .facts a").first.click()
     page.locator("#check-1 a[href='#check-1-runs-1']").click()
-    page.locator("#check-1-runs-1 summary").click()
     page.locator("#check-1-runs-1 a.key").first.click()
-    assert page.locator("tr:target").count() == 1
-    assert page.locator("tr:target").is_visible()
+    run = page.locator(".own :target")
+    assert run.count() == 1
+    assert run.is_visible()
+    assert run.locator(".command").inner_text().startswith("bnrepro verify claims/sec4_random_params.yaml")
+    page.close()
+
+
+def test_the_marks_of_the_verdict_are_on_the_first_screen(browser, pages, screen):
+    page = opened(browser, pages["supported-digits"], screen)
+    marks = page.locator(".ruling .tag")
+    assert marks.all_inner_texts() == ["not robust", "fragile"]
+    for mark in marks.all():
+        box = mark.bounding_box()
+        assert box["y"] + box["height"] <= screen[1]
     page.close()
 
 

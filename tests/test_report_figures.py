@@ -38,7 +38,7 @@ def test_figures_name_themselves_and_use_no_other_file(sample):
     page = render_html(sample)
     for figure in re.findall(r"<svg(?![^>]*aria-hidden)[^>]*>", page):
         assert 'role="img"' in figure
-        assert "aria-labelledby" in figure
+        assert "aria-label" in figure
 
 
 def panels(*names):

@@ -17,7 +17,9 @@ from bnrepro.spec.run import EpochRecord
 
 _WIDTH, _HEIGHT = 320.0, 214.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 310.0, 10.0, 166.0
-_MOST_POINTS = 240
+_MOST_POINTS = 120
+_SMALL_WIDTH, _SMALL_HEIGHT, _SMALL_EDGE = 240.0, 64.0, 5.0
+_MOST_SMALL_POINTS = 40
 _MOST_COLUMNS = 7
 
 Item = TypeVar("Item")
@@ -60,6 +62,28 @@ def draw_curves(network: Network, runs: Sequence[RunRow], styles: dict[Arm, ArmS
         f"Training curves of {network}",
         f"Test accuracy in percent after each epoch, {len(runs)} runs; the table below lists chosen epochs.",
         *parts,
+    )
+
+
+def draw_small_curve(run: RunRow, style: ArmStyle) -> Markup:
+    """The curve of one run, from 0 to 100 %, without ticks; nothing where no epoch was finished."""
+    if not run.curve:
+        return Markup()
+    points = thinned(run.curve, _MOST_SMALL_POINTS)
+    first, last = points[0], points[-1]
+    across = svg.Axis(low=first.epoch, high=last.epoch, start=_SMALL_EDGE, stop=_SMALL_WIDTH - _SMALL_EDGE)
+    up = svg.Axis(low=0, high=100, start=_SMALL_HEIGHT - 1, stop=1)
+    marks = [(across(point.epoch), up(point.test_accuracy)) for point in points]
+    return svg.element(
+        "svg",
+        *(svg.line((0, up(share)), (_SMALL_WIDTH, up(share)), "axis" if share == 0 else "grid") for share in (0, 100)),
+        svg.path(marks, "mean"),
+        svg.marker("cross" if run.status == "diverged" else "circle", marks[-1], 3, "diverged mark"),
+        viewBox=f"0 0 {svg.number(_SMALL_WIDTH)} {svg.number(_SMALL_HEIGHT)}",
+        class_=f"small-curve {style.css}",
+        role="img",
+        aria_label=f"Test accuracy from {first.test_accuracy:.1f} % after epoch {first.epoch} to "
+        f"{last.test_accuracy:.1f} % after epoch {last.epoch}, on a scale from 0 to 100 %",
     )
 
 

@@ -1,4 +1,4 @@
-"""A verdict document as one HTML page: a template, a stylesheet, and nothing fetched from anywhere."""
+"""Values as HTML pages: a template, a stylesheet, and nothing fetched from anywhere."""
 
 from __future__ import annotations
 
@@ -11,34 +11,46 @@ from markupsafe import Markup
 from bnrepro.report import amounts, text
 from bnrepro.report.arms import paper_swatch
 from bnrepro.report.page import Page
+from bnrepro.report.surroundings import Surroundings
 from bnrepro.report.words import sign, tone
 from bnrepro.spec.results import VerdictDocument
 
 
-def render_html(document: VerdictDocument) -> str:
-    """The whole page. The same document gives the same bytes.
+def render_html(document: VerdictDocument, surroundings: Surroundings | None = None) -> str:
+    """The whole page of a claim, by itself or as a part of a site. The same document gives the same bytes.
 
     Raises:
         pydantic.ValidationError: the document was built around its own checks and pairs a scale
             with words that it may not use.
     """
     # Read back from its JSON: a copy made with model_copy or model_construct was never checked.
-    checked = VerdictDocument.model_validate_json(document.model_dump_json())
-    style = resources.files("bnrepro.report").joinpath("report.css").read_text(encoding="utf-8")
-    return (
-        _environment()
-        .get_template("claim.html.jinja")
-        .render(
-            document=checked,
-            page=Page(checked),
-            style=Markup(style),  # noqa: S704 - our own file
-            paper_swatch=paper_swatch(),
-        )
+    return render_loaded(VerdictDocument.model_validate_json(document.model_dump_json()), surroundings)
+
+
+def render_loaded(document: VerdictDocument, surroundings: Surroundings | None = None) -> str:
+    """The page of a document that was read from its file, and so was checked."""
+    return render(
+        "claim.html.jinja",
+        document=document,
+        page=Page(document),
+        around=surroundings or Surroundings(),
+        paper_swatch=paper_swatch(),
     )
 
 
+def render(template: str, **values: object) -> str:
+    """A whole page from one of our templates, with the stylesheet of all pages in it."""
+    return environment().get_template(template).render(style=Markup(shipped("report.css")), **values)  # noqa: S704 - ours
+
+
+def shipped(name: str) -> str:
+    """The text of a file of this package."""
+    return resources.files("bnrepro.report").joinpath(name).read_text(encoding="utf-8")
+
+
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """What all templates are rendered in: everything is escaped, nothing may be undefined."""
     environment = Environment(
         loader=PackageLoader("bnrepro", "report"),
         autoescape=True,

@@ -19,6 +19,7 @@ _TOP = 6.0
 _MOST_BESIDE = 16
 """The longest label, in characters, that stands beside its row; longer ones stand above theirs."""
 _MOST_ABOVE = 50
+_LINE_WIDTH, _LINE_HEIGHT = 170.0, 22.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,39 @@ def headline_figure(check: CheckResult) -> Markup:
     """The estimate that settles a check, against its region."""
     row = Row(label="", estimate=check.estimate, interval=check.interval, region=check.region)
     return _figure("headline", check.unit, [row])
+
+
+def line_figure(check: CheckResult) -> Markup:
+    """The estimate that settles a check, against its region, as high as a line of text.
+
+    It has no ticks and is hidden from those who listen: the numbers stand beside it.
+    """
+    if check.estimate is None:
+        return Markup()
+    row = Row(label="", estimate=check.estimate, interval=check.interval, region=check.region)
+    axis = _axis(check.unit, [row], 2.0, _LINE_WIDTH - 2.0)
+    return svg.element(
+        "svg",
+        *_background(check.region, axis, 0.0, _LINE_HEIGHT),
+        svg.line((axis.start, _LINE_HEIGHT), (axis.stop, _LINE_HEIGHT), "axis"),
+        _row(row, axis, _LINE_HEIGHT / 2),
+        viewBox=f"0 0 {svg.number(_LINE_WIDTH)} {svg.number(_LINE_HEIGHT)}",
+        class_="effect",
+        aria_hidden="true",
+    )
+
+
+def share_figure(agreeing: int, compared: int) -> Markup:
+    """How many of some exact counts agree, as high as a line of text."""
+    top, height, cut = 6.0, 10.0, _LINE_WIDTH * agreeing / compared
+    return svg.element(
+        "svg",
+        svg.element("rect", x=0, y=top, width=cut, height=height, class_="agrees"),
+        svg.element("rect", x=cut, y=top, width=_LINE_WIDTH - cut, height=height, class_="differs"),
+        viewBox=f"0 0 {svg.number(_LINE_WIDTH)} {svg.number(_LINE_HEIGHT)}",
+        class_="effect",
+        aria_hidden="true",
+    )
 
 
 def parts_figure(check: CheckResult, identity: str) -> Markup:
@@ -84,7 +118,7 @@ def _figure(identity: str, unit: str, rows: Sequence[Row]) -> Markup:
     if not drawn:
         return Markup()
     layout = _layout(drawn)
-    axis = _axis(unit, drawn, layout.left)
+    axis = _axis(unit, drawn, layout.left, _WIDTH - 14)
     bottom = layout.top(len(drawn))
     regions = [row.region for row in drawn]
     parts = []
@@ -94,21 +128,22 @@ def _figure(identity: str, unit: str, rows: Sequence[Row]) -> Markup:
         for index, region in enumerate(regions):
             parts += _background(region, axis, *layout.band(index))
     parts += _ticks(axis, unit, bottom)
-    parts += [_row(row, axis, layout, index) for index, row in enumerate(drawn)]
+    for index, row in enumerate(drawn):
+        parts += [_row(row, axis, layout.middle(index)), _label(row, axis, layout, index)]
     sentences = "; ".join(_sentence(row, unit) for row in drawn)
     return svg.drawing(
         identity, _WIDTH, bottom + _AXIS, "Estimate and interval against the region", f"{sentences}.", *parts
     )
 
 
-def _axis(unit: str, rows: Sequence[Row], left: float) -> svg.Axis:
+def _axis(unit: str, rows: Sequence[Row], start: float, stop: float) -> svg.Axis:
     bounds = [bound for row in rows for bound in (*row.interval, *row.region, row.estimate)]
     values = [value for value in bounds if value is not None]
     if amounts.is_difference(unit):
         values.append(0.0)
     # Room beyond the outermost value shows on which side a region or an interval goes on.
     room = 0.14 * (max(values) - min(values)) or 1.0
-    return svg.Axis(low=min(values) - room, high=max(values) + room, start=left, stop=_WIDTH - 14)
+    return svg.Axis(low=min(values) - room, high=max(values) + room, start=start, stop=stop)
 
 
 def _background(region: Interval, axis: svg.Axis, top: float, bottom: float) -> list[Markup]:
@@ -137,9 +172,9 @@ def _ticks(axis: svg.Axis, unit: str, bottom: float) -> list[Markup]:
     return parts
 
 
-def _row(row: Row, axis: svg.Axis, layout: _Layout, index: int) -> Markup:
+def _row(row: Row, axis: svg.Axis, y: float) -> Markup:
+    """An estimate and its interval at a height."""
     low, high = row.interval
-    y = layout.middle(index)
     parts = []
     if low is None or high is None or low < high:
         start = axis.start if low is None else axis(low)
@@ -152,12 +187,17 @@ def _row(row: Row, axis: svg.Axis, layout: _Layout, index: int) -> Markup:
                 parts.append(svg.line((x, y - 5), (x, y + 5), "interval"))
     if row.estimate is not None:
         parts.append(svg.marker("circle", (axis(row.estimate), y), 4.5, "estimate"))
-    if row.label and layout.above:
-        name = text.abbreviated(row.label, _MOST_ABOVE)
-        parts.append(svg.label(name, (axis.start, y - _ROW / 2 - 2), anchor="start", class_="row-label"))
-    elif row.label:
-        parts.append(svg.label(row.label, (axis.start - 10, y + 4), anchor="end", class_="row-label"))
     return Markup().join(parts)
+
+
+def _label(row: Row, axis: svg.Axis, layout: _Layout, index: int) -> Markup:
+    y = layout.middle(index)
+    if not row.label:
+        return Markup()
+    if layout.above:
+        name = text.abbreviated(row.label, _MOST_ABOVE)
+        return svg.label(name, (axis.start, y - _ROW / 2 - 2), anchor="start", class_="row-label")
+    return svg.label(row.label, (axis.start - 10, y + 4), anchor="end", class_="row-label")
 
 
 def _sentence(row: Row, unit: str) -> str:

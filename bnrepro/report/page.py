@@ -12,6 +12,7 @@ from bnrepro.report import amounts, curves, intervals, words
 from bnrepro.report.arms import ArmStyle, arm_styles
 from bnrepro.report.metric_figure import MetricFigure, metric_figures
 from bnrepro.report.metric_names import MetricName, metric_name
+from bnrepro.report.own_run import OwnRun, own_runs
 from bnrepro.report.panels import FAMILY_NAMES
 from bnrepro.report.parts import PartsView
 from bnrepro.spec.arms import Arm
@@ -86,7 +87,7 @@ class Page:
         found = dict.fromkeys(figure.metric for figure in self.figures)
         return tuple((metric, metric_name(metric)) for metric in found if metric is not Metric.TEST_ACCURACY)
 
-    @property
+    @cached_property
     def training(self) -> tuple[NetworkRuns, ...]:
         """The training curves, network by network."""
         found = []
@@ -97,12 +98,12 @@ class Page:
                 found.append(NetworkRuns(network=network, image=image, runs=runs, epochs=curves.shown_epochs(runs)))
         return tuple(found)
 
-    @property
+    @cached_property
     def any_drop(self) -> bool:
         """Whether some curve has a drop of the learning rate to mark."""
         return any(curves.drops(run.curve) for run in self.document.runs)
 
-    @property
+    @cached_property
     def diverged(self) -> bool:
         """Whether some run diverged."""
         return any(run.status == "diverged" for run in self.document.runs)
@@ -138,6 +139,13 @@ class Page:
             if run.environment not in found:
                 found.append(run.environment)
         return tuple(found)
+
+    @cached_property
+    def own(self) -> tuple[tuple[Network, tuple[OwnRun, ...]], ...]:
+        """Every run by itself, network by network."""
+        runs = own_runs(self.document, self.arms)
+        networks = dict.fromkeys(each.run.network for each in runs)
+        return tuple((network, tuple(each for each in runs if each.run.network == network)) for network in networks)
 
     def environment_number(self, run: RunRow) -> int:
         """Place of a run's environment in :attr:`environments`, from 1."""

@@ -26,8 +26,8 @@ def element(name: str, *children: str, **attributes: float | str) -> Markup:
     """One element. ``class_`` and ``stroke_width`` become ``class`` and ``stroke-width``; text is escaped."""
     words = [name]
     for key, value in attributes.items():
-        shown = value if isinstance(value, str) else number(value)
-        words.append(f'{key.rstrip("_").replace("_", "-")}="{escape(visible(shown))}"')
+        shown = escape(visible(value)) if isinstance(value, str) else number(value)
+        words.append(f'{key.rstrip("_").replace("_", "-")}="{shown}"')
     inner = Markup().join(child if isinstance(child, Markup) else visible(child) for child in children)
     start = " ".join(words)
     return Markup(f"<{start}>{inner}</{name}>" if inner else f"<{start}/>")  # noqa: S704 - every part is escaped
@@ -84,7 +84,9 @@ class Axis:
 
     def __call__(self, value: float) -> float:
         """The coordinate of a value; the middle where the axis has only one value."""
-        low, high, value = (math.log2(x) if self.log else x for x in (self.low, self.high, value))
+        low, high = self.low, self.high
+        if self.log:
+            low, high, value = math.log2(low), math.log2(high), math.log2(value)
         share = 0.5 if high == low else (value - low) / (high - low)
         return self.start + share * (self.stop - self.start)
 

@@ -13,11 +13,13 @@ _TONES = {
     "inconclusive": ("open", "?"),
     "not assessed": ("none", "–"),
 }
-_EVIDENCE = {
+_ONLY_THE_PAPERS = "; only the paper's own scale can confirm or refute"
+SCALE_MEANINGS = {
     Scale.PAPER: "the paper's own data, networks and schedule",
-    Scale.REDUCED: "CIFAR-10 with fewer epochs, a preview; only the paper's own scale can confirm or refute",
-    Scale.DIGITS: "8×8 digits, a preview; only the paper's own scale can confirm or refute",
+    Scale.REDUCED: "CIFAR-10 with fewer epochs, a preview",
+    Scale.DIGITS: "8×8 digits, a preview",
 }
+"""What each scale is, in a few words."""
 _LESS_AT_PAPER_SCALE = "not the claim as declared, so a preview; only the whole can confirm or refute"
 _INCOMPARABLE = {
     Scale.PAPER: "",
@@ -31,6 +33,11 @@ def tone(verdict: Verdict) -> str:
     return _TONES[verdict.value][0]
 
 
+def tone_of(word: str) -> str:
+    """The CSS class of a verdict's word, whichever scale chose it."""
+    return _TONES[word][0]
+
+
 def sign(verdict: Verdict) -> str:
     """The mark that stands before a verdict's word, for readers who see no colour."""
     return _TONES[verdict.value][1]
@@ -40,7 +47,9 @@ def evidence(document: VerdictDocument, *, arithmetic: bool) -> str:
     """What the scale is, and what it cannot say; of arithmetic, why it has no other."""
     if document.scale is Scale.PAPER and not document.whole_claim:
         return _LESS_AT_PAPER_SCALE
-    return document.scale_reason if arithmetic else _EVIDENCE[document.scale]
+    if arithmetic:
+        return document.scale_reason
+    return SCALE_MEANINGS[document.scale] + ("" if document.scale is Scale.PAPER else _ONLY_THE_PAPERS)
 
 
 def incomparable(scale: Scale) -> str:

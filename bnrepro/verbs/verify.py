@@ -6,14 +6,20 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 
+from bnrepro.files import write_atomically
+from bnrepro.history import Diff, append, baseline_of, diff
 from bnrepro.plan_text import plan_lines
 from bnrepro.progress import shown
 from bnrepro.publish import document_for, write_document
-from bnrepro.report import write_report
+from bnrepro.report.night import write_night
+from bnrepro.report.site import write_site
 from bnrepro.session import Session
 from bnrepro.spec.results import VerdictDocument
-from bnrepro.terminal import standard_error, standard_output
+from bnrepro.terminal import Terminal, standard_error, standard_output
+from bnrepro.unfinished import unfinished_summary
 from bnrepro.verbs import EXIT_OK, EXIT_OPEN, EXIT_REFUTED, FULLY_SHOWN
 from bnrepro.verdict_text import show_verdict, show_verdicts
 
@@ -23,30 +29,26 @@ def verify(arguments: argparse.Namespace) -> int:
     out = standard_error() if arguments.json else standard_output()
     session = Session.begin(arguments, out.say)
     suite = session.suite
-    for look in suite.looks():
-        plan = suite.plan(look)
-        for line in plan_lines(plan, look=session.look_name(look), jobs=session.jobs):
+    for stage in session.stages():
+        for line in plan_lines(stage.plan, look=stage.name, jobs=session.jobs):
             out.say(line)
-        with shown(plan, out) as listener:
-            suite.train(plan, session.pool(), listener)
-        suite.judge(look)
-        if suite.settled:
-            break
+        with shown(stage.plan, out) as listener:
+            suite.train(stage.plan, session.pool(stage.window), listener)
     documents = [
         document_for(question, suite, data=session.data, scale_reason=session.scale_reason)
         for question in suite.questions
     ]
-    for document in documents:
-        page = write_report(write_document(document, arguments.reports))
-        if len(documents) <= FULLY_SHOWN:
-            show_verdict(out, document)
-            out.line(f"report: {page}")
-        if arguments.json:
+    difference = _publish(documents, arguments, out)
+    _export(documents, difference, arguments)
+    _show(documents, arguments.reports, out)
+    if arguments.json:
+        for document in documents:
             sys.stdout.write(json.dumps(document.model_dump(mode="json")) + "\n")
-    if len(documents) > FULLY_SHOWN:
-        show_verdicts(out, documents)
-        out.line(f"reports: {arguments.reports}")
-    return exit_code(documents)
+    left = unfinished_summary(suite.unfinished)
+    if left is not None:
+        out.say(left)
+    code = exit_code(documents)
+    return EXIT_OPEN if left is not None and code == EXIT_OK else code
 
 
 def exit_code(documents: Sequence[VerdictDocument]) -> int:
@@ -55,3 +57,43 @@ def exit_code(documents: Sequence[VerdictDocument]) -> int:
     if words & {"refuted", "contradicted"}:
         return EXIT_REFUTED
     return EXIT_OK if words <= {"confirmed", "supported"} else EXIT_OPEN
+
+
+def _publish(documents: Sequence[VerdictDocument], arguments: argparse.Namespace, out: Terminal) -> Diff | None:
+    """Write the verdicts, add them to the history, and bring the site up to date; what changed since the last time."""
+    reports = arguments.reports
+    for document in documents:
+        write_document(document, reports)
+    night = append(reports, documents, at=datetime.now(UTC), every=arguments.all, notify=out.say)
+    before = baseline_of(reports, night)
+    difference = None if before is None else diff(before, night)
+    write_night(reports, night, difference)
+    for problem in write_site(reports, judged=documents).problems:
+        out.paragraphs(f"not shown: {problem.path}: {problem.reason}")
+    return difference
+
+
+def _export(documents: Sequence[VerdictDocument], difference: Diff | None, arguments: argparse.Namespace) -> None:
+    """Write the forms that other programs read, where they were asked for."""
+    if not (arguments.junit or arguments.summary or arguments.badge):
+        return
+    from bnrepro.exports import badge, junit, summary
+
+    for path, text in (
+        (arguments.junit, junit),
+        (arguments.summary, lambda documents: summary(documents, difference)),
+        (arguments.badge, badge),
+    ):
+        if path is not None:
+            write_atomically(path, text(documents).encode())
+
+
+def _show(documents: Sequence[VerdictDocument], reports: Path, out: Terminal) -> None:
+    """Few verdicts in full, many as a table; and where their pages are."""
+    if len(documents) > FULLY_SHOWN:
+        show_verdicts(out, documents)
+        out.line(f"reports: {reports / 'index.html'}")
+        return
+    for document in documents:
+        show_verdict(out, document)
+        out.line(f"report: {reports / document.scale / document.claim}.html")
