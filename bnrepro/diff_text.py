@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bnrepro.history import Change, ChangeKind, Diff
+from bnrepro.history import Change, ChangeKind, CheckOutcome, Diff
 from bnrepro.terminal import Terminal, amount, bracket
 from bnrepro.wording import decimals, plural
 
@@ -36,9 +36,14 @@ def _told(change: Change) -> str:
     what = change.claim if change.check is None else f"{change.claim}, {change.check}"
     verdicts = [verdict.value for verdict in (change.verdict_before, change.verdict_after) if verdict is not None]
     numbers = [
-        f"{amount(each.estimate, decimals(each.unit))} {bracket(each.interval, decimals(each.unit))}"
-        for each in (change.before, change.after)
-        if each is not None and each.estimate is not None
+        _number(each) for each in (change.before, change.after) if each is not None and each.estimate is not None
     ]
     told = f"{what}: {' to '.join(dict.fromkeys(verdicts))}"
     return f"{told}; {' to '.join(dict.fromkeys(numbers))}" if numbers else told
+
+
+def _number(check: CheckOutcome) -> str:
+    if check.exact:
+        return f"{check.estimate:,.6g} exactly"
+    digits = decimals(check.unit)
+    return f"{amount(check.estimate or 0.0, digits)} {bracket(check.interval, digits)}"

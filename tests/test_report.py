@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from bnrepro.errors import DocumentError, StoreError
-from bnrepro.report import amounts, load_document, render_html, svg, text, write_report
+from bnrepro.errors import DocumentError
+from bnrepro.report import amounts, load_document, render_html, svg, text
 from bnrepro.report.parts import PartsView
 from bnrepro.spec.metrics import Unit
 from bnrepro.spec.results import VerdictDocument
@@ -223,29 +223,6 @@ def test_each_data_set_is_given_with_its_own_recipe():
 )
 def test_times_are_given_in_units_that_fit(seconds, shown):
     assert text.duration(seconds).replace("\u00a0", " ") == shown
-
-
-def test_the_page_is_written_beside_its_file(tmp_path: Path):
-    source = tmp_path / "sec4_random_params.digits.json"
-    source.write_text(supported_digits().model_dump_json(), encoding="utf-8")
-    target = write_report(source)
-    assert target == tmp_path / "sec4_random_params.digits.html"
-    assert target.read_text(encoding="utf-8") == render_html(supported_digits())
-    assert sorted(path.name for path in tmp_path.iterdir()) == [target.name, source.name]
-
-
-def test_a_page_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path):
-    source = tmp_path / "x.json"
-    source.write_text(supported_digits().model_dump_json(), encoding="utf-8")
-    (tmp_path / "x.html").mkdir()
-    with pytest.raises(StoreError, match=r"cannot use .*x\.html"):
-        write_report(source)
-    assert {path.name for path in tmp_path.iterdir()} == {"x.json", "x.html"}
-
-
-def test_a_page_never_replaces_its_own_source(tmp_path: Path):
-    with pytest.raises(DocumentError, match=r"ends in \.json"):
-        write_report(tmp_path / "verdict.html")
 
 
 def test_a_byte_order_mark_is_no_obstacle(tmp_path: Path):

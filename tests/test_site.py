@@ -13,6 +13,7 @@ import pytest
 
 from bnrepro.arguments import make_parser
 from bnrepro.cli import DATA_VERBS, VERBS
+from bnrepro.errors import StoreError
 from bnrepro.report.index import Index, render_index
 from bnrepro.report.lines import Line
 from bnrepro.report.own_run import command_again
@@ -225,6 +226,16 @@ def test_a_damaged_history_takes_nothing_but_the_history(tmp_path):
     assert [problem.path for problem in built.problems] == ["history.jsonl"]
     assert "Claim 0 says that" in built.index.read_text(encoding="utf-8")
     assert "Nights" not in built.index.read_text(encoding="utf-8")
+
+
+def test_a_page_that_cannot_be_written_is_an_error_that_leaves_nothing_behind(tmp_path):
+    write_reports(tmp_path, claims=1, scales=(Scale.DIGITS,), nights=0)
+    page = next((tmp_path / "digits").glob("*.json")).with_suffix(".html")
+    page.mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(StoreError, match=rf"cannot use .*{page.name}"):
+        write_site(tmp_path)
+    assert {path for path in tmp_path.rglob("*") if path not in before} <= {tmp_path / "digits" / "figures.html"}
 
 
 def test_an_empty_folder_gives_an_index_that_says_what_to_do(tmp_path):

@@ -1,8 +1,8 @@
-"""One verdict file to one HTML page that needs neither network nor script; nothing here trains or computes."""
+"""Verdict files to pages that need no network; nothing here trains or computes."""
 
 from __future__ import annotations
 
-from bnrepro.report.document import load_document, write_report
+from bnrepro.report.document import load_document
 from bnrepro.report.html import render_html
 
-__all__ = ["load_document", "render_html", "write_report"]
+__all__ = ["load_document", "render_html"]

@@ -1,4 +1,4 @@
-"""A verdict file in, its page out beside it."""
+"""Verdict files, read."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from bnrepro.errors import DocumentError
-from bnrepro.files import write_atomically
-from bnrepro.report.html import render_html
 from bnrepro.report.text import visible
 from bnrepro.spec.results import VerdictDocument
 
@@ -32,23 +30,6 @@ def load_document(path: Path) -> VerdictDocument:
         return VerdictDocument.model_validate_json(text)
     except ValidationError as error:
         raise DocumentError(_explain(path, error)) from error
-
-
-def write_report(json_path: Path) -> Path:
-    """Write the page of a verdict file beside it and return where it lies.
-
-    A reader sees the old page or the new one, never half of one.
-
-    Raises:
-        DocumentError: the verdict file is wrong.
-        StoreError: the page cannot be written.
-    """
-    if json_path.suffix != ".json":
-        raise DocumentError(f"{json_path}: a verdict file ends in .json; its page takes the same name with .html")
-    page = render_html(load_document(json_path))
-    target = json_path.with_suffix(".html")
-    write_atomically(target, page.encode())
-    return target
 
 
 def _explain(path: Path, error: ValidationError) -> str:

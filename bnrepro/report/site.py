@@ -77,7 +77,7 @@ def _build(reports: Path, judged: set[tuple[Scale, str]] | None) -> SiteBuilt:
         # One scale at a time: documents at the paper's scale are large.
         documents, unreadable = _documents(reports, scale)
         problems += unreadable
-        drawn = write_figures(documents, reports) if documents else None
+        drawn = _figures(documents, reports, scale, anew=judged is None or any(scale is each for each, _ in judged))
         for document in documents:
             lines.append(Line.of(document))
             target = reports / scale / f"{document.claim}.html"
@@ -122,6 +122,17 @@ def _history(reports: Path) -> tuple[tuple[Night, ...], list[Unreadable]]:
         return recent(reports, NIGHTS), []
     except DocumentError as error:
         return (), [_unreadable("history.jsonl", error, reports)]
+
+
+def _figures(documents: Sequence[VerdictDocument], reports: Path, scale: Scale, *, anew: bool) -> Path | None:
+    """The page of the paper's figures at one scale; ``None`` where there is nothing to draw."""
+    page = reports / scale / "figures.html"
+    if not anew and page.is_file():
+        return page
+    drawn = write_figures(documents, reports) if documents else None
+    if drawn is None:
+        page.unlink(missing_ok=True)
+    return drawn
 
 
 def _verdict_files(reports: Path, scale: Scale) -> Iterator[Path]:
