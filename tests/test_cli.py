@@ -442,7 +442,7 @@ def test_report_writes_the_same_page_again(world: World, capsys: pytest.CaptureF
     page.unlink()
     assert call("report", "--reports", world.reports) == 0
     assert page.read_bytes() == first
-    assert f"report: {page}" in capsys.readouterr().out
+    assert f"reports: {world.reports / 'index.html'}" in capsys.readouterr().out
 
 
 def test_report_without_a_verdict_exits_5_and_a_damaged_one_3(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from bnrepro.errors import NothingSelected
 from bnrepro.history import Night, baseline_of, find, load, newest
 from bnrepro.history import diff as compared
 from bnrepro.report.site import SiteBuilt, write_site
-from bnrepro.terminal import Terminal, standard_output
+from bnrepro.terminal import standard_error, standard_output
 from bnrepro.verbs import EXIT_FAILURE, EXIT_OK, EXIT_REFUTED
 
 
@@ -19,17 +19,16 @@ def report(arguments: argparse.Namespace) -> int:
     """Build the site from verdict files and the history; nothing else is read."""
     if not any(arguments.reports.glob("*/*.json")):
         raise NothingSelected(f"no verdict file under {arguments.reports}; bnrepro verify writes them")
-    out = standard_output()
     built = write_site(arguments.reports)
-    show_problems(out, built)
-    out.line(f"reports: {built.index}")
+    show_problems(built)
+    standard_output().line(f"reports: {built.index}")
     return EXIT_FAILURE if built.problems else EXIT_OK
 
 
-def show_problems(out: Terminal, built: SiteBuilt) -> None:
+def show_problems(built: SiteBuilt) -> None:
     """Name the files that the site could not show."""
     for problem in built.problems:
-        out.paragraphs(f"not shown: {problem.path}: {problem.reason}")
+        standard_error().paragraphs(f"not shown: {problem.reason}")
 
 
 def diff(arguments: argparse.Namespace) -> int:

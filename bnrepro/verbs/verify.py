@@ -21,6 +21,7 @@ from bnrepro.spec.results import VerdictDocument
 from bnrepro.terminal import Terminal, standard_error, standard_output
 from bnrepro.unfinished import unfinished_summary
 from bnrepro.verbs import EXIT_OK, EXIT_OPEN, EXIT_REFUTED, FULLY_SHOWN
+from bnrepro.verbs.reports import show_problems
 from bnrepro.verdict_text import show_verdict, show_verdicts
 
 
@@ -68,8 +69,7 @@ def _publish(documents: Sequence[VerdictDocument], arguments: argparse.Namespace
     before = baseline_of(reports, night)
     difference = None if before is None else diff(before, night)
     write_night(reports, night, difference)
-    for problem in write_site(reports, judged=documents).problems:
-        out.paragraphs(f"not shown: {problem.path}: {problem.reason}")
+    show_problems(write_site(reports, judged=documents))
     return difference
 
 
