@@ -4,6 +4,8 @@ Usage:
     import bnrepro
     bnrepro.load_results(".bnrepro")     # every stored run, a pandas frame
     bnrepro.load_verdicts("reports")     # every check of every verdict
+
+PYTEST_DONT_REWRITE: its pytest plugin is loaded after whoever imported this package first, and has no assertion.
 """
 
 from __future__ import annotations

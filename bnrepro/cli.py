@@ -1,9 +1,9 @@
 """The command line: verbs to functions.
 
-Exit codes: 0 every claim confirmed, or supported at a smaller scale; 1 one refuted or contradicted;
-2 usage or claim file; 3 environment or internal failure; 4 none refuted, some inconclusive or not
-assessed, or the budget left runs, or (``validate --against-store``) one changed after its runs; 5 nothing selected;
-130 or 143 interrupted. ``diff``: 1 where something fails that did not before.
+Exit codes: 0 every claim confirmed, or supported at a smaller scale; 1 one refuted or contradicted; 2 usage or claim
+file; 3 environment or internal failure; 4 none refuted, some inconclusive or not assessed, or the budget left runs
+whatever the verdicts, or (``validate --against-store``) one changed after its runs; 5 nothing selected; 130 or 143
+interrupted. ``diff``: 1 where something fails that did not before.
 """
 
 from __future__ import annotations

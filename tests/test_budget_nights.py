@@ -55,11 +55,12 @@ def test_a_budget_that_is_not_needed_changes_nothing(world: World, capsys: pytes
     assert within == without
 
 
-def test_a_claim_that_fails_exits_1_also_when_another_is_left(world: World) -> None:
+def test_runs_that_are_left_exit_4_also_when_another_claim_fails(world: World) -> None:
     world.write_claim(id="fails", better="random_2", worse="batchnorm")
     world.write_claim(id="left", better="all", worse="batchnorm")
     world.fill(HELD)
-    assert verify(world, "--budget", "0s") == 1
+    assert verify(world, "--budget", "0s") == 4
+    assert document(world, "fails")["verdict"] == "contradicted"
     assert document(world, "left")["verdict"] == "inconclusive"
 
 

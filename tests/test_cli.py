@@ -589,3 +589,60 @@ def test_training_and_then_the_store_come_to_the_same_verdict(world: World) -> N
     assert_narrow(first.stderr)
     for number in range(1, 5):
         assert f"[{number}/4] resnet-8 " in first.stderr
+
+
+def test_a_damaged_history_costs_neither_verdict_nor_pages_nor_exports(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.write_claim()
+    world.fill(HELD)
+    world.reports.mkdir()
+    (world.reports / "history.jsonl").write_text("this is no night\n")
+    junit = world.reports / "junit.xml"
+    assert verify(world, "--junit", junit) == 3
+    told = capsys.readouterr()
+    assert "SUPPORTED at scale digits" in told.out
+    assert "history.jsonl" in told.err
+    assert junit.is_file()
+    assert (world.reports / "digits" / "small.html").is_file()
+    assert (world.reports / "history.jsonl").read_text() == "this is no night\n"
+
+
+def test_an_export_into_no_folder_is_refused_before_anything_is_trained(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.write_claim()
+    assert verify(world, "--summary", world.reports / "nowhere" / "summary.md") == 2
+    assert "there is no folder" in capsys.readouterr().err.replace("\n", " ")
+    assert not world.reports.exists()
+
+
+def test_all_claims_and_some_by_name_cannot_be_asked_together(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.write_claim()
+    assert verify(world, "--all") == 2
+    assert "--all is every claim" in capsys.readouterr().err
+
+
+def test_every_verify_is_recorded_compared_and_exported(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.write_claim()
+    world.fill(HELD)
+    assert call("diff", "--reports", world.reports) == 5
+    files = {option: world.reports.parent / f"out.{option}" for option in ("junit", "summary", "badge")}
+    assert verify(world, *(word for option, path in files.items() for word in (f"--{option}", path))) == 0
+    assert "<testsuites" in files["junit"].read_text()
+    assert "supported" in files["summary"].read_text()
+    assert files["badge"].read_text().startswith("<svg")
+    assert call("diff", "--reports", world.reports) == 5
+    world.fill({"batchnorm": [30, 31], "random_2": [60, 62]})
+    assert verify(world) == 1
+    capsys.readouterr()
+    assert call("diff", "--reports", world.reports) == 1
+    told = capsys.readouterr().out
+    assert "new failure (2)" in told
+    assert "supported to contradicted" in told
+    assert_narrow(told)
+    assert call("diff", "1", "1", "--reports", world.reports) == 0
+    table = world.reports.parent / "runs.csv"
+    assert call("export", "csv", table, "--store", world.store) == 0
+    assert len(table.read_text().splitlines()) == 5
+    assert (world.reports / "nights" / "000002.html").is_file()

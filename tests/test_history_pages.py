@@ -208,3 +208,10 @@ def test_an_unbounded_interval_reaches_the_edge_of_the_figure() -> None:
     section = trend_section([night(place, claim("a", OPEN, open_ended)) for place in (1, 2)], "a", Scale.DIGITS)
     assert "−∞ to +∞" in Outline(section).text
     assert section.count('y1="176" ') >= 2
+
+
+def test_the_page_of_a_night_that_is_no_longer_in_the_history_gives_way(tmp_path: Path) -> None:
+    _, after = before_and_after()
+    other = after.model_copy(update={"id": "0123456789ab"})
+    first = write_night(tmp_path, after, None).read_text()
+    assert write_night(tmp_path, other, None).read_text() != first

@@ -581,3 +581,10 @@ def wait_until_gone(group: int) -> None:
             return
         time.sleep(0.02)
     raise AssertionError("some process of the session is still there")
+
+
+def test_importing_the_package_before_pytest_starts_warns_of_nothing(tmp_path: Path) -> None:
+    (tmp_path / "test_theirs.py").write_text("def test_theirs():\n    assert True\n")
+    code = "import bnrepro, pytest, sys; sys.exit(pytest.main(['-q', '-W', 'error', 'test_theirs.py']))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -10,10 +10,10 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from filelock import FileLock
 from pydantic import ValidationError
@@ -23,7 +23,6 @@ from bnrepro.files import explained, sha256_of, write_atomically
 from bnrepro.history.gather import contents
 from bnrepro.history.night import Night
 from bnrepro.spec.results import VerdictDocument
-from bnrepro.spec.scale import Scale
 
 HISTORY = "history.jsonl"
 _LOCK = ".history.lock"
@@ -77,9 +76,7 @@ def append(
                     id="0" * _ID_DIGITS,
                     sequence=1 if last is None else _head(last, path).sequence + 1,
                     every=every,
-                    baseline=_baseline(
-                        file, path, (said["scale"], said["device"]), {each.claim for each in documents}, every=every
-                    ),
+                    baseline=_baseline(file, path, said, every=every),
                     **said,
                 )
             line, night = _sealed(draft)
@@ -154,8 +151,9 @@ def baseline_of(reports: Path, night: Night) -> Night | None:
     raise DocumentError(f"{path}: night {night.sequence} is compared with night {night.baseline}, which is not there")
 
 
-def _baseline(file: BinaryIO, path: Path, kind: tuple[Scale, str], claims: set[str], *, every: bool) -> str | None:
-    """The id of the newest night of a kind that judged one of these claims, or every claim if that is asked."""
+def _baseline(file: BinaryIO, path: Path, said: Mapping[str, Any], *, every: bool) -> str | None:
+    """The id of the newest night of the same kind that judged one of these claims, or every claim if that is asked."""
+    kind, claims = (said["scale"], said["device"], said["precision"]), {each.claim for each in said["claims"]}
     for line in _lines_backwards(file):
         head = _head(line, path)
         if head.kind == kind and (head.every or not every):

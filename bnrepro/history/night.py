@@ -101,8 +101,8 @@ class Night(Value):
     every: bool
     """Whether every claim was asked, so that one that is not here is missing and not just left out."""
     baseline: NightId | None
-    """The newest night before, of the same scale and kind of device, that judged one of these claims; of a night that
-    asked every claim, the newest that did."""
+    """The newest night before, of the same scale, kind of device and precision, that judged one of these claims; of a
+    night that asked every claim, the newest that did."""
     version: str
     """Of bnrepro."""
     git_commit: str
@@ -112,9 +112,9 @@ class Night(Value):
     """In the order in which they were asked. Stays the last field: readers of the head of a line stop here."""
 
     @property
-    def kind(self) -> tuple[Scale, str]:
+    def kind(self) -> tuple[Scale, str, str]:
         """Nights of one kind can be compared without more ado."""
-        return self.scale, self.device
+        return self.scale, self.device, self.precision
 
     def claim(self, name: str) -> ClaimOutcome | None:
         """What a claim said; ``None`` where it was not asked."""

@@ -51,6 +51,8 @@ def night_href(sequence: int) -> str:
 def write_night(reports: Path, night: Night, diff: Diff | None) -> Path:
     """Write a night's page to ``<reports>/nights/<sequence>.html`` unless it is there; returns where it lies.
 
+    A page of another night of this number, left from a history that was cut or begun anew, gives way.
+
     Raises:
         StoreError: the page cannot be written.
         ValueError: the comparison is another night's.
@@ -60,7 +62,7 @@ def write_night(reports: Path, night: Night, diff: Diff | None) -> Path:
             f"a comparison of night {diff.after.sequence} cannot stand on the page of night {night.sequence}"
         )
     target = reports / night_href(night.sequence)
-    if not target.exists():
+    if not target.is_file() or night.id.encode() not in target.read_bytes():
         before = diff is not None and (reports / night_href(diff.before.sequence)).exists()
         write_atomically(target, render_night(night, diff, link_before=before).encode())
     return target
@@ -144,7 +146,11 @@ class NightPage:
     @property
     def tone(self) -> str:
         """Of the card that opens the page: what the comparison says, or nothing where there is none."""
-        return self.groups[0].tone if self.groups else "good" if self.diff else "none"
+        if self.diff is None:
+            return "none"
+        if self.diff.new_failures:
+            return "bad"
+        return "open" if any(group.tone == "open" for group in self.groups) else "good"
 
     @property
     def ruling(self) -> str:

@@ -36,6 +36,7 @@ from bnrepro.spec.scale import Scale
 
 NIGHTS = 200
 """The newest verifies, which the index lists and trends follow: all of them would take seconds to read after years."""
+FIGURES = "figures.html"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 """Of a claim, as its file declares it; such a name is safe in an address and in a page."""
 
@@ -65,10 +66,10 @@ def write_site(reports: Path, *, judged: Collection[VerdictDocument] | None = No
         StoreError: a page cannot be written.
     """
     with _collector_paused():
-        return _build(reports, None if judged is None else {(each.scale, each.claim) for each in judged})
+        return _build(reports, None if judged is None else {(each.claim, each.scale) for each in judged})
 
 
-def _build(reports: Path, judged: set[tuple[Scale, str]] | None) -> SiteBuilt:
+def _build(reports: Path, judged: set[tuple[str, Scale]] | None) -> SiteBuilt:
     nights, problems = _history(reports)
     pages: list[Path] = []
     lines: list[Line] = []
@@ -77,11 +78,14 @@ def _build(reports: Path, judged: set[tuple[Scale, str]] | None) -> SiteBuilt:
         # One scale at a time: documents at the paper's scale are large.
         documents, unreadable = _documents(reports, scale)
         problems += unreadable
-        drawn = _figures(documents, reports, scale, anew=judged is None or any(scale is each for each, _ in judged))
+        before = (reports / scale / FIGURES).is_file()
+        drawn = _figures(documents, reports, scale, anew=judged is None or any(scale is each for _, each in judged))
+        # Pages link to the same claim at other scales, and to the figures.
+        judged_claims = None if judged is None or before != (drawn is not None) else {claim for claim, _ in judged}
         for document in documents:
             lines.append(Line.of(document))
             target = reports / scale / f"{document.claim}.html"
-            if judged is None or (scale, document.claim) in judged or not target.is_file():
+            if judged_claims is None or document.claim in judged_claims or not target.is_file():
                 around = _surroundings(document, reports, nights, figures_drawn=drawn is not None)
                 _put(target, render_loaded(document, around))
             pages.append(target)
@@ -126,7 +130,7 @@ def _history(reports: Path) -> tuple[tuple[Night, ...], list[Unreadable]]:
 
 def _figures(documents: Sequence[VerdictDocument], reports: Path, scale: Scale, *, anew: bool) -> Path | None:
     """The page of the paper's figures at one scale; ``None`` where there is nothing to draw."""
-    page = reports / scale / "figures.html"
+    page = reports / scale / FIGURES
     if not anew and page.is_file():
         return page
     drawn = write_figures(documents, reports) if documents else None

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bnrepro.errors import BnreproError, UsageError
 from bnrepro.files import write_atomically
 from bnrepro.history import Diff, append, baseline_of, diff
 from bnrepro.plan_text import plan_lines
@@ -27,6 +28,7 @@ from bnrepro.verdict_text import show_verdict, show_verdicts
 
 def verify(arguments: argparse.Namespace) -> int:
     """Train what some claims need, judge them, write their reports: every stage, in order."""
+    _refuse(arguments)
     out = standard_error() if arguments.json else standard_output()
     session = Session.begin(arguments, out.say)
     suite = session.suite
@@ -39,17 +41,17 @@ def verify(arguments: argparse.Namespace) -> int:
         document_for(question, suite, data=session.data, scale_reason=session.scale_reason)
         for question in suite.questions
     ]
-    difference = _publish(documents, arguments, out)
-    _export(documents, difference, arguments)
-    _show(documents, arguments.reports, out)
-    if arguments.json:
-        for document in documents:
+    # Verdicts are told before anything is made of them that can fail.
+    for document in documents:
+        write_document(document, arguments.reports)
+        if arguments.json:
             sys.stdout.write(json.dumps(document.model_dump(mode="json")) + "\n")
+    _show(documents, arguments.reports, out)
     left = unfinished_summary(suite.unfinished)
     if left is not None:
         out.say(left)
-    code = exit_code(documents)
-    return EXIT_OPEN if left is not None and code == EXIT_OK else code
+    _publish(documents, arguments, out)
+    return exit_code(documents) if left is None else EXIT_OPEN
 
 
 def exit_code(documents: Sequence[VerdictDocument]) -> int:
@@ -60,16 +62,38 @@ def exit_code(documents: Sequence[VerdictDocument]) -> int:
     return EXIT_OK if words <= {"confirmed", "supported"} else EXIT_OPEN
 
 
-def _publish(documents: Sequence[VerdictDocument], arguments: argparse.Namespace, out: Terminal) -> Diff | None:
-    """Write the verdicts, add them to the history, and bring the site up to date; what changed since the last time."""
-    reports = arguments.reports
-    for document in documents:
-        write_document(document, reports)
-    night = append(reports, documents, at=datetime.now(UTC), every=arguments.all, notify=out.say)
-    before = baseline_of(reports, night)
+def _refuse(arguments: argparse.Namespace) -> None:
+    """Say now what would fail after the last training."""
+    if arguments.all and arguments.claims:
+        raise UsageError("--all is every claim in claims/; leave it out to verify those that are named")
+    for path in (arguments.junit, arguments.summary, arguments.badge):
+        if path is not None and not path.parent.is_dir():
+            raise UsageError(f"{path} cannot be written: there is no folder {path.parent}")
+
+
+def _publish(documents: Sequence[VerdictDocument], arguments: argparse.Namespace, out: Terminal) -> None:
+    """Add the verdicts to the history, bring the site up to date, and write what other programs read.
+
+    A history that cannot be added to stops neither the site nor the exports, and is told last.
+    """
+    difference, failure = None, None
+    try:
+        difference = _record(documents, arguments, out)
+    except BnreproError as error:
+        failure = error
+    show_problems(write_site(arguments.reports, judged=documents))
+    _export(documents, difference, arguments)
+    if failure is not None:
+        raise failure
+
+
+def _record(documents: Sequence[VerdictDocument], arguments: argparse.Namespace, out: Terminal) -> Diff | None:
+    """Add a verify to the history, with its page; what changed since the one that it is compared with."""
+    every = arguments.all and all(document.whole_claim for document in documents)
+    night = append(arguments.reports, documents, at=datetime.now(UTC), every=every, notify=out.say)
+    before = baseline_of(arguments.reports, night)
     difference = None if before is None else diff(before, night)
-    write_night(reports, night, difference)
-    show_problems(write_site(reports, judged=documents))
+    write_night(arguments.reports, night, difference)
     return difference
 
 

@@ -30,7 +30,9 @@ def write_figures(documents: Sequence[VerdictDocument], reports: Path) -> Path |
     if page is None:
         return None
     path = reports / page.pool.scale / PAGE_NAME
-    write_atomically(path, render_figures(page).encode())
+    content = render_figures(page).encode()
+    if not path.is_file() or path.read_bytes() != content:
+        write_atomically(path, content)
     return path
 
 

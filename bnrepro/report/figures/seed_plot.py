@@ -46,7 +46,8 @@ def draw_seeds(plot: SeedPlot, identity: str) -> Markup:
     parts = draw_frame(LARGE, plot.axis, plot.ticks, across=plot.across_title, up=plot.name.axis_title)
     if plot.chance is not None and plot.axis.low <= plot.chance <= plot.axis.high:
         parts.append(svg.line((LARGE.left, up(plot.chance)), (LARGE.right, up(plot.chance)), "chance"))
-        parts.append(svg.label("chance", (LARGE.right - 2, up(plot.chance) - 5), anchor="end"))
+        # Between the networks, which are marked at both ends, and below, where hardly anything lies.
+        parts.append(svg.label("chance", ((LARGE.left + LARGE.right) / 2, up(plot.chance) + 15), anchor="middle"))
     for fit in plot.fits:
         ends = [(plot.across(place), up(fit.at(place))) for place in (fit.low, fit.high)]
         parts.append(svg.element("g", svg.path(ends, "mean", stroke_dasharray="6 4"), class_=fit.style.css))
