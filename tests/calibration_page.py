@@ -80,8 +80,10 @@ def _head(rates: Sequence[Rates], draws: int) -> Iterator[str]:
     yield ""
     yield (
         "Each world has a known truth. Runs are drawn from it and go through `bnrepro.verdict.judge`, which "
-        "judges real runs. Marks of fragility, which change no verdict, are left out to save time; a test compares "
-        "verdicts with and without them. `count` and `growth` are arithmetic and have no error rate."
+        "judges real runs. Marks of fragility and the sentences, which change no verdict, are left out to save time; a "
+        "test compares verdicts with and without them. A world that mirrors another is drawn once, and where the truth "
+        "is clear, other errors than normal ones at five seeds alone. `count` and `growth` are arithmetic and have no "
+        "error rate."
     )
     yield ""
     made = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
@@ -107,8 +109,10 @@ def _summary(rates: Sequence[Rates]) -> Iterator[str]:
     yield (
         "On a bound, false confirmations and false refutations are each to be at most 5.5 % with normal errors, and "
         "6 % with spreads 5 : 1; where the truth is clear, a wrong verdict at most 0.1 %. Skewed errors and "
-        "outliers have no gate; what they do is shown. (`range` with spreads 5 : 1 sets our mean against one of "
-        "another spread, which its formula takes to be ours: expect it to miss.)"
+        "outliers have no gate; what they do is shown. `range` sets our mean against a reported one, and its formula "
+        "(Patil, Peng & Leek 2016) takes the paper's spread to be ours. Where it is not, there is no gate either: "
+        "where the paper's is five times ours, and where one number is held against several networks of different "
+        "spreads."
     )
     yield ""
     yield (
@@ -184,6 +188,7 @@ def _tables(rates: Sequence[Rates]) -> Iterator[str]:
 _COLOURS = {
     Errors.NORMAL: "#0067a8",
     Errors.UNEQUAL: "#00785a",
+    Errors.PAPER_WIDER: "#8a6d00",
     Errors.DIVERGING: "#44546a",
     Errors.SKEWED: "#c44e00",
     Errors.OUTLIERS: "#9b3f7d",
