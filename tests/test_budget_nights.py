@@ -82,17 +82,21 @@ def test_a_budget_that_is_no_duration_exits_2_with_its_form(
     assert "is not a duration; write it such as 6h, 90m, 30s or 1h30m" in " ".join(capsys.readouterr().err.split())
 
 
+EPOCHS = 64
+"""Long enough that no machine is through before the first budget is over."""
+
+
 @pytest.mark.slow
 @pytest.mark.xdist_group("cli_faults")
 def test_an_interrupted_night_and_the_next_come_to_the_bits_of_one_that_nothing_disturbed(tmp_path: Path) -> None:
     free, world = World(tmp_path / "free"), World(tmp_path / "nights")
     for each in (free, world):
         each.write_claim()
-    whole = free.verify("--jobs", "1")
+    whole = free.verify("--jobs", "1", epochs=EPOCHS)
 
     kept: list[Path] = []
     for seconds in (6, 12, 24, 48):  # a slow machine may need the first ones to start
-        night = world.verify("--jobs", "1", "--budget", f"{seconds}s")
+        night = world.verify("--jobs", "1", "--budget", f"{seconds}s", epochs=EPOCHS)
         assert night.returncode == 4, night.stderr
         assert "the budget of time is over" in " ".join(night.stdout.split())
         assert document(world)["verdict"] == "inconclusive"
@@ -101,7 +105,7 @@ def test_an_interrupted_night_and_the_next_come_to_the_bits_of_one_that_nothing_
             break
     assert kept, "a training under way wrote its checkpoint"
 
-    day = world.verify("--jobs", "1")
+    day = world.verify("--jobs", "1", epochs=EPOCHS)
     assert day.returncode == whole.returncode, day.stderr
     assert "are left" not in day.stdout
     assert world.learned() == free.learned()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -114,6 +115,8 @@ def test_a_run_that_ends_although_it_is_asked_to_stop_is_finished_and_not_left(s
     night, events = Night(store, data, fake_trainer.some_time, jobs=1), []
     for event in night.pool.run(RUNS[:2]):
         events.append(event)
+        while not starts(data):  # a worker that has not begun yet has nothing to end
+            time.sleep(0.01)
         night.end()
     assert (seeds(events, Finished), seeds(events, Left)) == ([0], [1])
     assert starts(data) == [0]
