@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional
 
 from bnrepro.spec.recipe import Recipe
+from bnrepro.train.kernels import calls
 from bnrepro.train.random import Purpose, generator
 from bnrepro.train.team import ALONE, Team
 
@@ -67,7 +68,10 @@ class Split:
         drawn = [torch.from_numpy(array).to(self.images.device) for array in (order, *shifts, mirrored)]
         for place in places:
             chosen, down, right, mirror = (array[place] for array in drawn)
-            yield shifted(self.images[chosen], recipe.shift_pixels, down=down, right=right, mirror=mirror)
+            if self.images.device.type == "cpu" and calls.available():
+                yield calls.cropped(self.images, chosen, recipe.shift_pixels, down=down, right=right, mirror=mirror)
+            else:
+                yield shifted(self.images[chosen], recipe.shift_pixels, down=down, right=right, mirror=mirror)
 
     def plain(self, recipe: Recipe, places: Sequence[slice]) -> Iterator[torch.Tensor]:  # noqa: ARG002 - needs no crop
         """The images as they are."""
@@ -89,17 +93,18 @@ def training_batches(
         team.share(start, min(start + recipe.batch_size, count), recipe.batch_parts)
         for start in range(first_step * recipe.batch_size, count, recipe.batch_size)
     ]
-    chosen = torch.from_numpy(order).to(device)
+    chosen, normaliser = torch.from_numpy(order).to(device), Normaliser(recipe, device)
     for place, pixels in zip(places, split.augmented(recipe, order, places, seed=seed, epoch=epoch), strict=True):
-        yield normalised(pixels, recipe), split.labels[chosen[place]]
+        yield normaliser(pixels), split.labels[chosen[place]]
 
 
 def evaluation_batches(split: Images, recipe: Recipe) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Every image once, in order, normalised and otherwise as the recipe shows it to a trained network."""
     size = recipe.evaluation_batch_size
     places = [slice(start, min(start + size, len(split))) for start in range(0, len(split), size)]
+    normaliser = Normaliser(recipe, split.labels.device)
     for place, pixels in zip(places, split.plain(recipe, places), strict=True):
-        yield normalised(pixels, recipe), split.labels[place]
+        yield normaliser(pixels), split.labels[place]
 
 
 def shifted(
@@ -125,3 +130,20 @@ def normalised(pixels: torch.Tensor, recipe: Recipe) -> torch.Tensor:
     std = torch.tensor(recipe.channel_std, device=pixels.device).view(1, -1, 1, 1)
     scaled = pixels.to(torch.float32, memory_format=torch.channels_last)
     return scaled.div_(255).sub_(mean).div_(std)
+
+
+class Normaliser:
+    """:func:`normalised` for many batches: on the CPU by a table of what becomes of each value, to the same bits."""
+
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        self._recipe = recipe
+        self._table: torch.Tensor | None = None
+        if device.type == "cpu" and calls.available():
+            values = torch.arange(256, dtype=torch.uint8).expand(len(recipe.channel_mean), 256)
+            self._table = normalised(values[None, :, None, :], recipe)[0, :, 0, :].contiguous()
+
+    def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
+        """As :func:`normalised`."""
+        if self._table is None:
+            return normalised(pixels, self._recipe)
+        return calls.looked_up(pixels.contiguous(memory_format=torch.channels_last), self._table)

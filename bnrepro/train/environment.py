@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import platform
 from pathlib import Path
@@ -13,6 +15,9 @@ import torch.utils.deterministic
 import bnrepro
 from bnrepro.errors import DeviceError
 from bnrepro.spec.run import DeviceKind
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _KEPT_BYTES = -1, -3, 2**30
+"""Of glibc's mallopt: blocks smaller than this come from its own memory, and so much of that may lie idle."""
 
 
 def torch_device(kind: DeviceKind) -> torch.device:
@@ -26,6 +31,7 @@ def torch_device(kind: DeviceKind) -> torch.device:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if kind is DeviceKind.CPU:
         torch.set_num_threads(1)
+        _keep_freed_memory()
         return torch.device("cpu")
     # cuBLAS repeats its sums in one order only with a fixed workspace; it reads this when it starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -36,6 +42,14 @@ def torch_device(kind: DeviceKind) -> torch.device:
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = False
     return torch.device("cuda")
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc use freed memory again. It hands activations back to the system, which zeroes every page anew."""
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        libc = ctypes.CDLL("libc.so.6")
+        for option in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD):
+            libc.mallopt(option, _KEPT_BYTES)
 
 
 def describe_environment(device: torch.device) -> dict[str, str]:

@@ -65,9 +65,8 @@ class TrainedModel:
             momentum=spec.recipe.momentum,
             weight_decay=spec.recipe.weight_decay,
         )
-        self._autocast = torch.autocast(
-            device.type, dtype=torch.bfloat16, enabled=spec.recipe.precision is Precision.BFLOAT16
-        )
+        for _, unit in self.network.units():
+            unit.fused = True
 
     @property
     def trainable_parameters(self) -> int:
@@ -178,8 +177,9 @@ class TrainedModel:
     def _forward(
         self, network: nn.Module, inputs: torch.Tensor, labels: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        with self._autocast:
-            logits = network(inputs)
+        if self.spec.recipe.precision is Precision.BFLOAT16:
+            inputs = inputs.bfloat16()
+        logits = network(inputs)
         return logits, functional.cross_entropy(logits.float(), labels)
 
 

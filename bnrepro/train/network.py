@@ -6,30 +6,56 @@ from collections.abc import Iterator
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from bnrepro.spec import layers
 from bnrepro.spec.networks import Network
+from bnrepro.train.convolution import Convolution, EntryTrainedConv2d
+from bnrepro.train.kernels import calls
+from bnrepro.train.unit import FusedUnit, Norm
+
+Features = torch.Tensor | tuple[torch.Tensor, torch.Tensor]
+"""(N, C, H, W), or the same twice: for the body of the next block and for its shortcut (:class:`FusedUnit`)."""
 
 
 class Unit(nn.Module):
-    """A convolution and its BatchNorm: the random features and their affine control."""
+    """A convolution and its BatchNorm, the random features and their affine control; ReLU after them, if any.
 
-    def __init__(self, layer: layers.ConvLayer) -> None:
+    Usage:
+        unit.fused = True    # training on the CPU in one piece, where the kernels are; torch's own operators else
+        activations = unit(images)
+    """
+
+    def __init__(self, layer: layers.ConvLayer, *, relu: bool) -> None:
         super().__init__()
-        self.conv: nn.Module = nn.Conv2d(
-            layer.in_channels,
-            layer.out_channels,
-            layer.kernel,
-            stride=layer.stride,
-            padding=layer.kernel // 2,
-            bias=layer.bias,
-        )
+        self.conv: Convolution | EntryTrainedConv2d = Convolution(layer)
         self.bn = nn.BatchNorm2d(layer.out_channels)
+        self.relu = nn.ReLU(inplace=True) if relu else None
+        self.fused = False
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """(N, C_in, H, W) to (N, C_out, H / stride, W / stride), before any ReLU."""
-        normalised: torch.Tensor = self.bn(self.conv(images))
-        return normalised
+    def forward(self, images: torch.Tensor, shortcut: torch.Tensor | None = None) -> Features:
+        """(N, C_in, H, W) to (N, C_out, H / stride, W / stride); ``shortcut`` is added before any ReLU."""
+        if self.fused and self.training and calls.usable(images):
+            return self._in_one_piece(images, shortcut)
+        features: torch.Tensor = self.bn(self.conv(images))
+        if shortcut is not None:
+            features += shortcut
+        return features if self.relu is None else self.relu(features)
+
+    def _in_one_piece(self, images: torch.Tensor, shortcut: torch.Tensor | None) -> Features:
+        bn, conv = self.bn, self.conv
+        done: Features = FusedUnit.apply(
+            images,
+            conv.learning,
+            conv.bias,
+            bn.weight,
+            bn.bias,
+            shortcut,
+            conv.filter(images.dtype),
+            Norm.of(bn),
+            self.relu is not None,
+        )
+        return done
 
 
 class Block(nn.Module):
@@ -40,21 +66,27 @@ class Block(nn.Module):
 
     def __init__(self, block: layers.Block) -> None:
         super().__init__()
-        for number, layer in enumerate(block.body, start=1):
-            self.add_module(f"conv{number}", Unit(layer))
-            self.add_module(f"relu{number}", nn.ReLU(inplace=True))
-        self.shortcut = None if block.shortcut is None else Unit(block.shortcut)
+        self.body = [f"conv{number}" for number, _ in enumerate(block.body, start=1)]
+        for name, layer in zip(self.body, block.body, strict=True):
+            self.add_module(name, Unit(layer, relu=True))
+        self.shortcut = None if block.shortcut is None else Unit(block.shortcut, relu=False)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
+    def forward(self, images: Features) -> Features:
         """(N, C_in, H, W) to (N, C_out, H / stride, W / stride)."""
-        *inner, last, relu = (module for name, module in self.named_children() if name != "shortcut")
-        features = images
-        for module in inner:
-            features = module(features)
-        features = last(features)
-        features += images if self.shortcut is None else self.shortcut(images)
-        activated: torch.Tensor = relu(features)
+        *inner, last = (self.get_submodule(name) for name in self.body)
+        features, skipped = images if isinstance(images, tuple) else (images, images)
+        for unit in inner:
+            features = unit(features)
+        activated: Features = last(features, skipped if self.shortcut is None else self.shortcut(skipped))
         return activated
+
+
+class Output(nn.Linear):
+    """The output layer, in the precision of its features."""
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """(N, features) to (N, classes)."""
+        return functional.linear(features, self.weight.to(features.dtype), self.bias.to(features.dtype))
 
 
 class ConvNet(nn.Module):
@@ -74,17 +106,17 @@ class ConvNet(nn.Module):
                 pool = nn.MaxPool2d(step.kernel, stride=2, padding=(step.kernel - 1) // 2, ceil_mode=step.kernel == 2)
                 self._append(step.name, pool)
             else:
-                self._append(step.name, Unit(step))
-                self._append(_relu_after(step.name), nn.ReLU(inplace=True))
-        self.output = nn.Linear(network.features, classes)
+                self._append(step.name, Unit(step, relu=True))
+        self.output = Output(network.features, classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """(N, C, H, W) normalised images to (N, classes) logits."""
-        features = images
+        """(N, C, H, W) normalised images to (N, classes) logits, all in the precision of the images."""
+        features: Features = images
         for name, module in self.named_children():
             if name != "output":
                 features = module(features)
-        logits: torch.Tensor = self.output(features.mean(dim=(2, 3)))
+        last = features[0] if isinstance(features, tuple) else features
+        logits: torch.Tensor = self.output(last.mean(dim=(2, 3)))
         return logits
 
     def units(self) -> Iterator[tuple[str, Unit]]:
@@ -102,8 +134,3 @@ class ConvNet(nn.Module):
                 self.add_module(group, nn.Sequential())
             parent = self.get_submodule(group)
         parent.add_module(own, module)
-
-
-def _relu_after(unit: str) -> str:
-    """``relu`` after the stem, ``group1.relu2`` after ``group1.conv2``."""
-    return unit.replace("stem", "relu").replace("conv", "relu")

@@ -10,40 +10,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
 from bnrepro.spec.arms import Arm
 from bnrepro.spec.layers import Role
+from bnrepro.train.convolution import EntryTrainedConv2d
 from bnrepro.train.network import ConvNet
 from bnrepro.train.random import Purpose, generator
-
-
-class EntryTrainedConv2d(nn.Module):
-    """A convolution of which only some entries are trained.
-
-    ``weight`` (C_out, C_in, k, k) and ``bias`` (C_out,), where there is one, are frozen; ``values`` (m,) are
-    trained and stand at the flat positions ``entries`` (m,) of the weight.
-    """
-
-    weight: torch.Tensor
-    bias: torch.Tensor | None
-    entries: torch.Tensor
-
-    def __init__(self, conv: nn.Conv2d, entries: np.ndarray) -> None:
-        super().__init__()
-        self.stride, self.padding = conv.stride, conv.padding
-        self.register_buffer("weight", conv.weight.detach())
-        self.register_buffer("bias", None if conv.bias is None else conv.bias.detach())
-        self.register_buffer("entries", torch.from_numpy(entries))
-        self.values = nn.Parameter(self.weight.flatten()[self.entries].clone())
-
-    def full_weight(self) -> torch.Tensor:
-        """The weight (C_out, C_in, k, k) with the trained entries in place."""
-        return self.weight.flatten().scatter(0, self.entries, self.values).view(self.weight.shape)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """As :class:`torch.nn.Conv2d`."""
-        return functional.conv2d(images, self.full_weight(), self.bias, stride=self.stride, padding=self.padding)
 
 
 def set_trainable(model: ConvNet, arm: Arm, seed: int) -> None:

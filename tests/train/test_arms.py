@@ -12,8 +12,8 @@ from bnrepro.cost import trainable_parameters
 from bnrepro.spec.arms import ARMS, Arm
 from bnrepro.spec.networks import Network
 from bnrepro.train.batches import Split, training_batches
+from bnrepro.train.convolution import EntryTrainedConv2d
 from bnrepro.train.model import TrainedModel
-from bnrepro.train.trainable import EntryTrainedConv2d
 from tests.train.helpers import recipe, run_spec, striped_images
 
 IMAGES = striped_images()

@@ -13,11 +13,12 @@ from scipy import stats
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from bnrepro.spec.arms import AffineInit, FeatureInit, FrozenAffine
+from bnrepro.train.convolution import EntryTrainedConv2d
 from bnrepro.train.initialise import digest_of_tensors, draw_features, initialise
 from bnrepro.train.model import TrainedModel
 from bnrepro.train.network import ConvNet
 from bnrepro.train.random import Purpose, generator
-from bnrepro.train.trainable import EntryTrainedConv2d, set_trainable
+from bnrepro.train.trainable import set_trainable
 from tests.train.helpers import run_spec, striped_images
 
 IMAGES = striped_images()

@@ -124,14 +124,17 @@ def test_a_hook_on_each_relu_sees_the_activations_of_every_unit(name: str, side:
 
 def test_a_bottleneck_has_its_stride_on_the_3x3_and_a_relu_after_each_unit() -> None:
     model = drawn("imagenet-resnet-50")
-    watch = {name: model.get_submodule(f"group2.block1.{name}") for name in ("relu1", "relu2", "relu3", "shortcut")}
+    watch = {
+        name: model.get_submodule(f"group2.block1.{name}")
+        for name in ("conv1.relu", "conv2.relu", "conv3.relu", "shortcut")
+    }
     with watched(watch) as seen:
         model(noise(1, 64))
     shapes = {name: tuple(calls[0][1].shape) for name, calls in seen.items()}
     assert shapes == {
-        "relu1": (1, 128, 16, 16),
-        "relu2": (1, 128, 8, 8),
-        "relu3": (1, 512, 8, 8),
+        "conv1.relu": (1, 128, 16, 16),
+        "conv2.relu": (1, 128, 8, 8),
+        "conv3.relu": (1, 512, 8, 8),
         "shortcut": (1, 512, 8, 8),
     }
 
@@ -226,9 +229,9 @@ def test_the_shortcut_is_added_before_the_relu() -> None:
     for name, block in model.named_modules():
         if isinstance(block, Block):
             ((images, output),) = seen[name]
-            ((_, body),) = seen[f"{name}.conv2"]
+            ((_, body),) = seen[f"{name}.conv2.bn"]
             ((_, skipped),) = [(None, images)] if block.shortcut is None else seen[f"{name}.shortcut"]
-            ((summed, activated),) = seen[f"{name}.relu2"]
+            ((summed, activated),) = seen[f"{name}.conv2.relu"]
             assert torch.equal(summed, body + skipped)
             assert torch.equal(activated, summed.clamp(min=0))
             assert torch.equal(output, activated)
