@@ -26,7 +26,8 @@ def torch_device(kind: DeviceKind) -> torch.device:
     Raises:
         DeviceError: CUDA is asked for and torch cannot use it.
     """
-    torch.use_deterministic_algorithms(mode=True)
+    # As use_deterministic_algorithms, which also imports the compiler to tell it: a second of each process's life.
+    torch.set_deterministic_debug_mode("error")
     # Every tensor that we allocate is written before it is read; filling each one first costs time for nothing.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if kind is DeviceKind.CPU:

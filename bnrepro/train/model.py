@@ -18,6 +18,7 @@ from bnrepro.spec.run import RunSpec
 from bnrepro.train.batches import Images, evaluation_batches
 from bnrepro.train.initialise import digest_of_tensors, initialise
 from bnrepro.train.network import ConvNet
+from bnrepro.train.optimiser import MomentumSGD
 from bnrepro.train.team import ALONE, Team
 from bnrepro.train.trainable import frozen_tensors, learned_parameters, learned_tensors, set_trainable
 
@@ -58,13 +59,12 @@ class TrainedModel:
         self.network = network.to(device).to(memory_format=torch.channels_last)
         self._joined = team.joined(self.network)
         self._norms = [module for module in self.network.modules() if isinstance(module, nn.BatchNorm2d)]
+        self._tracked = True
         self._learned = learned_parameters(self.network)
-        self._optimiser = torch.optim.SGD(
-            self._learned.values(),
-            lr=spec.recipe.peak_lr,
-            momentum=spec.recipe.momentum,
-            weight_decay=spec.recipe.weight_decay,
+        self._optimiser = MomentumSGD(
+            self._learned, momentum=spec.recipe.momentum, weight_decay=spec.recipe.weight_decay
         )
+        self._lr = spec.recipe.peak_lr
         for _, unit in self.network.units():
             unit.fused = True
 
@@ -75,7 +75,7 @@ class TrainedModel:
 
     def set_lr(self, lr: float) -> None:
         """Use this learning rate from the next step on."""
-        self._optimiser.param_groups[0]["lr"] = lr
+        self._lr = lr
 
     def step(
         self, inputs: torch.Tensor, labels: torch.Tensor, *, batch: int | None = None
@@ -84,8 +84,8 @@ class TrainedModel:
 
         Returns the share's mean loss and number correct, both () and on the device.
         """
-        self.network.train()
-        self._optimiser.zero_grad()
+        if not self.network.training:
+            self.network.train()
         parts = self.spec.recipe.batch_parts // self._team.size
         loss_sum = torch.zeros((), dtype=torch.float64, device=labels.device)
         correct = torch.zeros((), dtype=torch.int64, device=labels.device)
@@ -100,7 +100,7 @@ class TrainedModel:
                 (loss * weight).backward()  # type: ignore[no-untyped-call]
             loss_sum += loss.detach().double() * len(wanted)
             correct += (logits.argmax(dim=1) == wanted).sum()
-        self._optimiser.step()
+        self._optimiser.step(self._lr)
         return loss_sum / len(labels), correct
 
     def evaluate(self, split: Images) -> tuple[float, float]:
@@ -132,11 +132,7 @@ class TrainedModel:
 
     def state_arrays(self) -> dict[str, np.ndarray]:
         """What a checkpoint keeps: the learned tensors and the optimiser's momentum."""
-        momenta = {
-            _MOMENTUM + name: _to_numpy(self._optimiser.state[parameter]["momentum_buffer"])
-            for name, parameter in self._learned.items()
-            if parameter in self._optimiser.state
-        }
+        momenta = {_MOMENTUM + name: _to_numpy(tensor) for name, tensor in self._optimiser.momenta.items()}
         return {**self.learned_arrays(), **momenta}
 
     @torch.no_grad()
@@ -154,10 +150,9 @@ class TrainedModel:
             if arrays[name].shape != tuple(target.shape):
                 raise TrainingError(f"{self.spec}: {name} has shape {arrays[name].shape}, not {tuple(target.shape)}")
             target.copy_(torch.from_numpy(arrays[name]))
-        for name, parameter in self._learned.items():
-            if _MOMENTUM + name in arrays:
-                momentum = torch.empty_like(parameter).copy_(torch.from_numpy(arrays[_MOMENTUM + name]))
-                self._optimiser.state[parameter]["momentum_buffer"] = momentum
+        momenta = {name: arrays[_MOMENTUM + name] for name in self._learned if _MOMENTUM + name in arrays}
+        if momenta:
+            self._optimiser.load(momenta)
 
     def check_frozen(self) -> None:
         """Raise :class:`TrainingError` if training moved anything that the arm freezes."""
@@ -166,8 +161,10 @@ class TrainedModel:
 
     def _track_statistics(self, *, tracked: bool) -> None:
         """Whether BatchNorm's running statistics take in the next training pass, which they do not change."""
-        for norm in self._norms:
-            norm.track_running_stats = tracked
+        if tracked is not self._tracked:
+            self._tracked = tracked
+            for norm in self._norms:
+                norm.track_running_stats = tracked
 
     def _averaging(self, *, last: bool) -> AbstractContextManager[None]:
         """Gradients of several parts pile up here before they are averaged over the team, once."""

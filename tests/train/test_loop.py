@@ -87,7 +87,7 @@ def test_every_step_of_an_epoch_takes_the_epochs_learning_rate(monkeypatch: pyte
     rates = []
 
     def step(self: TrainedModel, *batch: Any, **named: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        rates.append(self._optimiser.param_groups[0]["lr"])
+        rates.append(self._lr)
         return original(self, *batch, **named)
 
     original = TrainedModel.step
