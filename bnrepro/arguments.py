@@ -11,7 +11,9 @@ from pathlib import Path
 import bnrepro
 from bnrepro.deadline import duration_seconds
 from bnrepro.errors import UsageError, printable
+from bnrepro.spec.arms import Arm
 from bnrepro.spec.networks import Network
+from bnrepro.spec.recipe import Precision
 
 Verb = Callable[[argparse.Namespace], int]
 """What a verb does; returns the exit code."""
@@ -60,6 +62,7 @@ def make_parser(verbs: Mapping[str, Verb], data_verbs: Mapping[str, Verb]) -> ar
     made["export"].add_argument("form", choices=["csv", "parquet"])
     made["export"].add_argument("file", type=Path, metavar="FILE")
     _add_folders(made["export"], "store")
+    _add_bench_options(made["bench"])
     made["small-resnets"].add_argument(
         "--budget", type=_positive, metavar="N", help="the whole grid for one number of parameters"
     )
@@ -98,14 +101,19 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", choices=["auto", "cpu", "cuda"], default="auto", help="auto: CUDA where a device is, else the CPU"
     )
-    parser.add_argument("--jobs", type=_positive, metavar="N", help="runs at once (default: cores, or 1 on CUDA)")
+    parser.add_argument(
+        "--jobs",
+        type=_positive,
+        metavar="N",
+        help="runs at once (default: cores, or 1 on CUDA; with --executor ray or slurm as many as the cluster takes)",
+    )
     parser.add_argument("--networks", type=_networks, default=(), metavar="A,B", help="only these of the claim's")
     parser.add_argument("--seeds", type=_positive, metavar="N", help="one look at N seeds, not the claim's looks")
     parser.add_argument(
         "--precision",
-        choices=["float32", "bfloat16"],
+        choices=list(map(str, Precision)),
         default="float32",
-        help="of forward and backward passes; another one is another run",
+        help="of forward and backward passes; tf32 on CUDA alone; another one is another run",
     )
     parser.add_argument(
         "--checkpoint-seconds", type=_seconds, default=60.0, metavar="S", help="between checkpoints (default: 60)"
@@ -117,7 +125,64 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="of one run, such as GPUs, where its recipe cuts batches into parts: ImageNet's (default: 1)",
     )
+    _add_executor_options(parser)
     _add_folders(parser, "store", "data", "reports")
+
+
+def _add_executor_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--executor",
+        choices=["local", "ray", "slurm"],
+        default="local",
+        help="who trains: processes of this machine (default), a Ray cluster, or SLURM; see docs/executors.md",
+    )
+    parser.add_argument(
+        "--ray-address",
+        default=os.environ.get("RAY_ADDRESS") or None,
+        metavar="ADDR",
+        help="of the Ray cluster (default: $RAY_ADDRESS, or one of this machine alone)",
+    )
+    parser.add_argument(
+        "--gpus-per-run",
+        type=_share,
+        metavar="G",
+        help="of a run on CUDA, with ray or slurm; with ray also a part of one, such as 0.25 (default: 1)",
+    )
+    parser.add_argument(
+        "--cpus-per-run", type=_positive, metavar="N", help="cores of a run, with ray or slurm (default: 1)"
+    )
+    parser.add_argument(
+        "--slurm",
+        type=_assignment,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a parameter of every SLURM job, such as partition=gpu or time=8:00:00; may be given several times",
+    )
+
+
+def _add_bench_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--network", type=_network, default="resnet-14", metavar="NAME", help="default: resnet-14")
+    parser.add_argument("--arm", type=_arm, default="batchnorm", metavar="ARM", help="default: batchnorm")
+    parser.add_argument(
+        "--device", choices=["auto", "cpu", "cuda"], default="auto", help="auto: CUDA where a device is, else the CPU"
+    )
+    parser.add_argument(
+        "--precision",
+        choices=["auto", *map(str, Precision)],
+        default="auto",
+        help="of ours and the floor; the plain loop has float32 always. auto: bfloat16, the faster one, on CUDA and "
+        "where the CPU has instructions for it, else float32",
+    )
+    parser.add_argument("--jobs", type=_positive, metavar="N", help="runs that fill it (default: cores, or 1 on CUDA)")
+    parser.add_argument("--rounds", type=_positive, default=5, metavar="N", help="default: 5")
+    window = parser.add_mutually_exclusive_group()
+    window.add_argument("--seconds", type=_seconds, metavar="S", help="for each rate in each round (default: 3)")
+    window.add_argument("--steps", type=_positive, metavar="N", help="for each rate in each round, not a time")
+    parser.add_argument(
+        "--data-root", type=Path, metavar="DIR", help="take CIFAR-10's images from here (default: noise, as fast)"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
 
 def _add_folders(parser: argparse.ArgumentParser, *folders: str) -> None:
@@ -169,11 +234,42 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0 < share < math.inf:
+        raise argparse.ArgumentTypeError(f"'{printable(text)}' is not a number above 0")
+    return share
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(f"'{printable(text)}' is not KEY=VALUE, such as partition=gpu")
+    return name.replace("-", "_"), value
+
+
 def _duration(text: str) -> float:
     try:
         return duration_seconds(text)
     except UsageError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _network(text: str) -> Network:
+    try:
+        return Network.parse(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(printable(str(error))) from error
+
+
+def _arm(text: str) -> Arm:
+    try:
+        return Arm.parse(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(printable(str(error))) from error
 
 
 def _networks(text: str) -> tuple[Network, ...]:

@@ -12,16 +12,16 @@ from bnrepro.data import PreparedData, find_cifar10, prepare
 from bnrepro.deadline import Deadline
 from bnrepro.device import choose_device
 from bnrepro.errors import DataError, NothingSelected, UsageError
-from bnrepro.execute.pool import LocalPool
+from bnrepro.execute.executor import Executor
+from bnrepro.execute.placement import ExecutorKind, Placement
 from bnrepro.execute.window import ALWAYS_OPEN, Window
 from bnrepro.plan import NOT_AT_HAND, DataFacts, Setting
-from bnrepro.processes import available_cores
 from bnrepro.question import ARITHMETIC, Question, ask, refuse_unknown
 from bnrepro.recipes import RECIPES
 from bnrepro.spec.claim import Claim
 from bnrepro.spec.load import LoadedClaim, References, check_references, load_claims, load_references
 from bnrepro.spec.recipe import DatasetName, Precision
-from bnrepro.spec.run import DeviceKind, RunSpec
+from bnrepro.spec.run import DeviceKind, RunSpec, check_precision
 from bnrepro.spec.scale import Scale
 from bnrepro.stages import Stage, look_by_look, until
 from bnrepro.store import Store
@@ -39,7 +39,7 @@ class Session:
     data: Mapping[DatasetName, PreparedData]
     """The data sets that the claims are trained on and that are here."""
     scale_reason: str
-    jobs: int
+    placement: Placement
     deadline: Deadline | None
 
     @classmethod
@@ -63,6 +63,7 @@ class Session:
         needed = _data_sets([loaded.claim for loaded in claims], scale)
         data, absent = _prepare(needed, arguments, say, only_plan=only_plan)
         precision = Precision(arguments.precision)
+        check_precision(precision, device)
         questions = [
             ask(
                 loaded,
@@ -84,7 +85,9 @@ class Session:
         facts = {name: DataFacts(digest=found.digest, shape=_shape(found)) for name, found in data.items()}
         for name in absent:
             facts[name] = DataFacts(digest=NOT_AT_HAND, shape=PUBLISHED_SHAPES[name])
-        jobs = arguments.jobs or (available_cores() if device is DeviceKind.CPU else 1)
+        placement = _placement(arguments, device)
+        if placement.told and not only_plan:
+            say(placement.told)
         setting = Setting(
             scale=scale,
             device=device,
@@ -92,7 +95,7 @@ class Session:
             precision=precision,
             checkpoint_seconds=arguments.checkpoint_seconds,
             processes=arguments.processes,
-            decoders=max(1, available_cores() // jobs),
+            decoders=placement.decoders,
         )
         suite = Suite(questions, references, setting=setting, store=store)
         if not only_plan:
@@ -102,25 +105,26 @@ class Session:
             store=store,
             data=data,
             scale_reason=scale_reason,
-            jobs=jobs,
+            placement=placement,
             deadline=deadline,
         )
 
     def stages(self) -> Iterator[Stage]:
         """What to train, one stage after the other; in the end every claim is judged."""
-        return look_by_look(self.suite) if self.deadline is None else until(self.deadline, self.suite, self._share_done)
+        if self.deadline is None:
+            return look_by_look(self.suite, self._share_done)
+        return until(self.deadline, self.suite, self._share_done, jobs=self.jobs)
 
-    def pool(self, window: Window = ALWAYS_OPEN) -> LocalPool:
-        """Processes that train and measure for this session."""
+    @property
+    def jobs(self) -> int:
+        """Runs at once, as far as it is known."""
+        return self.placement.jobs
+
+    def pool(self, window: Window = ALWAYS_OPEN) -> Executor:
+        """Whoever trains and measures for this session."""
         folders = {name: found.directory for name, found in self.data.items()}
-        return LocalPool(
-            self.store,
-            train_prepared,
-            measure_prepared,
-            data=folders,
-            jobs=self.jobs,
-            preload=[TRAINER_MODULE],
-            window=window,
+        return self.placement.executor(
+            self.store, train_prepared, measure_prepared, data=folders, preload=[TRAINER_MODULE], window=window
         )
 
     def look_name(self, look: int) -> str:
@@ -130,6 +134,18 @@ class Session:
     def _share_done(self, spec: RunSpec, checkpoint: bytes) -> float:
         train_images = self.suite.setting.data[spec.recipe.dataset].shape.train_images
         return share_done(checkpoint, spec.recipe, train_images)
+
+
+def _placement(arguments: argparse.Namespace, device: DeviceKind) -> Placement:
+    return Placement(
+        kind=ExecutorKind(arguments.executor),
+        device=device,
+        asked_jobs=arguments.jobs,
+        ray_address=arguments.ray_address,
+        gpus_per_run=arguments.gpus_per_run,
+        cpus_per_run=arguments.cpus_per_run,
+        slurm=dict(arguments.slurm),
+    )
 
 
 def _data_sets(claims: Sequence[Claim], scale: Scale) -> tuple[DatasetName, ...]:

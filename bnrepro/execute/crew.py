@@ -1,19 +1,14 @@
-"""The worker processes of a pool: how each run fares over its tries, and how processes are born and ended."""
+"""Who carries out runs for a dispatcher, and how each run fares over its tries."""
 
 from __future__ import annotations
 
-import signal
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
+from typing import Protocol
 
-from bnrepro.execute.events import Finished, Left
-from bnrepro.execute.worker import Message, Stopped, Stored
-from bnrepro.signals import STOP_SIGNALS
+from bnrepro.execute.events import Finished, Left, Started
+from bnrepro.execute.messages import Message, Stopped, Stored
+from bnrepro.execute.perform import Job
 from bnrepro.spec.probe import Probe
 from bnrepro.spec.run import RunSpec
 
@@ -33,7 +28,7 @@ class Tries:
         """Count what a worker has put into the store."""
         if stored.probe is None:
             self.trained = True
-        else:
+        elif stored.probe not in self.measured:
             self.measured.append(stored.probe)
 
     def finished(self, spec: RunSpec) -> Finished:
@@ -45,76 +40,78 @@ class Tries:
         return Left(spec=spec, trained=self.trained)
 
 
+class Worker(Protocol):
+    """A process of this machine or of another, at work on one run."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether it is at work, and no longer waiting in a queue."""
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended and everything that it said has been read."""
+
+    @property
+    def lost_how(self) -> str:
+        """How it ended, of one that ended without a word: ``its process was killed by signal 9``."""
+
+    def close(self) -> None:
+        """Let go of what it holds here; it is over."""
+
+
+class Crew(Protocol):
+    """Where workers come from."""
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether workers may be on other machines: then the store alone tells what they have done."""
+
+    def room(self, busy: int, spec: RunSpec) -> int:
+        """How many more may be started where so many are at work, for runs like this one.
+
+        Raises:
+            DeviceError: there is no room at all, and no prospect of any.
+        """
+
+    def start(self, jobs: Sequence[Job]) -> Iterator[Worker]:
+        """Give each job to a worker, in this order, one worker for each step of the iterator.
+
+        Raises:
+            DeviceError: no worker could ever take such a job.
+        """
+
+    def news(self, workers: Sequence[Worker], seconds: float) -> Iterator[tuple[Worker, Message]]:
+        """Wait until something comes, at most so long; then everything that has come."""
+
+    def ask(self, workers: Sequence[Worker]) -> None:
+        """Ask some to write their checkpoints and end."""
+
+    def insist(self, workers: Sequence[Worker]) -> None:
+        """End some now."""
+
+    def dismiss(self) -> None:
+        """No worker is needed any more, and all have ended."""
+
+
 @dataclass(kw_only=True)
-class WorkerProcess:
-    """A process at work on one run."""
+class Assignment:
+    """One try: a run, and the worker that it was given to."""
 
     spec: RunSpec
     tries: Tries
-    process: BaseProcess
-    connection: Connection
+    worker: Worker
+    stored: frozenset[Probe | None] = frozenset()
+    """What the store held before; told only where workers are elsewhere."""
+    told_begun: bool = False
     ended: Message | None = None
-    """Its last word about the run."""
+    """The worker's last word about the run."""
 
+    def started(self) -> Started:
+        """It is at work, which is told once."""
+        self.told_begun = True
+        return Started(spec=self.spec)
 
-def is_over(worker: WorkerProcess) -> bool:
-    """Its process has ended and everything that it said has been read."""
-    return not worker.process.is_alive() and (worker.connection.closed or not worker.connection.poll())
-
-
-def was_cut_short(worker: WorkerProcess) -> bool:
-    """Whether it ended without a word about its run, or with the word that it was asked to."""
-    return worker.ended is None or isinstance(worker.ended, Stopped)
-
-
-def how_it_died(process: BaseProcess) -> str:
-    """In words, after ``its process``."""
-    code = process.exitcode
-    return f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"
-
-
-def hurry(workers: Sequence[WorkerProcess], asked: float | None) -> float:
-    """Ask all to end, or insist where they were asked long ago.
-
-    Args:
-        workers: those that are still at work.
-        asked: when they were asked, in seconds of the monotonic clock; ``None`` where they were not yet.
-
-    Returns:
-        When they were asked.
-    """
-    now = time.monotonic()
-    for worker in workers:
-        if asked is None:
-            worker.process.terminate()
-        elif now - asked >= STOP_SECONDS:
-            worker.process.kill()
-    return now if asked is None else asked
-
-
-def stop_all(workers: Sequence[WorkerProcess]) -> None:
-    """Ask all to end, give them time for their checkpoints, then insist."""
-    for worker in workers:
-        worker.process.terminate()
-    deadline = time.monotonic() + STOP_SECONDS
-    for worker in workers:
-        worker.process.join(max(0.0, deadline - time.monotonic()))
-        if worker.process.is_alive():
-            worker.process.kill()
-            worker.process.join()
-        worker.connection.close()
-
-
-@contextmanager
-def stop_signals_held() -> Iterator[None]:
-    """A process that is being born has no handler yet: what arrives now waits until it has."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    # It unblocks signals after its own start, so it has to be there before we block them.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    @property
+    def cut_short(self) -> bool:
+        """Whether it ended without a word about its run, or with the word that it was asked to."""
+        return self.ended is None or isinstance(self.ended, Stopped)

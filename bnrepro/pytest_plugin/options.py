@@ -49,6 +49,11 @@ _OPTIONS = (
     ),
     _Option(name="device", metavar="KIND", help="cpu or cuda (default: CUDA where a device is, else the CPU)"),
     _Option(name="jobs", metavar="N", help="trainings at once, over all workers (default: cores, or 1 on CUDA)"),
+    _Option(name="executor", metavar="WHO", help="who trains: local, ray or slurm (default: local)"),
+    _Option(name="ray-address", metavar="ADDR", help="of the Ray cluster (default: $RAY_ADDRESS, or this machine)"),
+    _Option(name="gpus-per-run", metavar="G", help="of a run on CUDA, with ray or slurm (default: 1)"),
+    _Option(name="cpus-per-run", metavar="N", help="cores of a run, with ray or slurm (default: 1)"),
+    _Option(name="slurm", metavar="KEY=VALUE", help="a parameter of every SLURM job, such as partition=gpu"),
     _Option(name="networks", metavar="A,B", help="only these of the claims'"),
     _Option(name="seeds", metavar="N", help="one look at N seeds, not the claims' looks"),
     _Option(
