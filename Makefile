@@ -2,6 +2,7 @@
 # make test     the whole test suite
 # make check    what CI runs: formatter, linter, types, workflows, tests
 # make sample   the committed site of the claims on digits, made anew under reports/sample/
+# make scaling  what the whole paper would cost, into docs/scaling.md; with MEASURE=1 the training steps are timed first
 # make calibrate  error rates of every kind of check, into docs/calibration.md; hours, and goes on when interrupted
 #
 # Both environments are made on first use, in $(VENV), from the pinned constraints.txt.
@@ -14,7 +15,7 @@ PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c c
 
 ACTIONLINT = build/actionlint
 
-.PHONY: verify test check lint-workflows sample calibrate clean
+.PHONY: verify test check lint-workflows sample scaling calibrate clean
 
 verify: $(VENV)/installed
 	$(VENV)/bin/bnrepro verify $(CLAIM)
@@ -50,6 +51,9 @@ sample: $(VENV)/installed  # some claims are open or contradicted on digits: tho
 	rm -rf reports/sample
 	code=0; $(VENV)/bin/bnrepro verify --all --scale digits --device cpu --reports reports/sample || code=$$?; \
 	    case $$code in 0|1|4) ;; *) exit $$code ;; esac
+
+scaling: $(VENV)/installed-dev
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m tests.scaling $(if $(MEASURE),--measure)
 
 calibrate: $(VENV)/installed-dev  # what is drawn is kept in build/calibration/
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m tests.calibrate --draws $(DRAWS)

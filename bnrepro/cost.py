@@ -10,7 +10,9 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
+from bnrepro.packing import end_of_all
 from bnrepro.spec.arms import Arm
 from bnrepro.spec.layers import Role
 from bnrepro.spec.networks import Network
@@ -88,10 +90,7 @@ class CostModel:
 
     def wall_seconds(self, specs: Sequence[RunSpec], jobs: int) -> float:
         """Expected time for all runs when ``jobs`` of them run at once, the longest first."""
-        ends = [0.0] * jobs
-        for seconds in sorted(map(self.seconds, specs), reverse=True):
-            ends[ends.index(min(ends))] += seconds
-        return max(ends)
+        return end_of_all(map(self.seconds, specs), jobs)
 
     def flops(self, spec: RunSpec) -> float:
         """Floating-point operations of one run: a multiply-add counts as two, BatchNorm and the optimiser as none."""
@@ -112,6 +111,7 @@ class CostModel:
         return sum(_BYTES_PER_MEASUREMENT + _measured_bytes(probe, spec.network, shape) for probe in probes)
 
 
+@cache  # a plan asks for each seed and each claim anew
 def trainable_parameters(network: Network, arm: Arm, in_channels: int, classes: int | None = None) -> int:
     """How many values an arm learns on a network, for the family's number of classes or another one."""
     counts = network.counts(in_channels, classes)
@@ -144,18 +144,18 @@ def _kind_of(spec: RunSpec) -> tuple[Recipe, Network, Arm]:
     return spec.recipe, spec.network, spec.full_arm
 
 
-def _passes(arm: Arm) -> int:
+def passes(arm: Arm) -> int:
     """Passes of the cost of a forward one: input gradients are another, gradients of weights a third."""
     return 3 if arm.convolution or arm.random_per_channel else 2
 
 
 def _flops(spec: RunSpec, shape: DataShape) -> float:
-    images = shape.train_images * _passes(spec.arm) + shape.test_images
+    images = shape.train_images * passes(spec.arm) + shape.test_images
     return 2.0 * spec.recipe.epochs * images * spec.network.multiply_adds(shape.side, shape.channels)
 
 
 def _modelled_seconds(spec: RunSpec, shape: DataShape) -> float:
     steps = spec.recipe.epochs * spec.recipe.steps_per_epoch(shape.train_images)
     layers = len(spec.network.convolutions(shape.channels))
-    overhead = steps * layers * _passes(spec.arm) * ASSUMED_LAYER_SECONDS
+    overhead = steps * layers * passes(spec.arm) * ASSUMED_LAYER_SECONDS
     return _flops(spec, shape) / ASSUMED_FLOPS[spec.device] + overhead

@@ -7,12 +7,11 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-from bnrepro.budget import Budget, SharedBudget
 from bnrepro.checks import ERROR_A_SIDE
 from bnrepro.cost import ASSUMED_FLOPS, ASSUMED_LAYER_SECONDS
 from bnrepro.plan import Plan
-from bnrepro.power import CheckPower
 from bnrepro.question import Question
 from bnrepro.spec.claim import Claim
 from bnrepro.spec.run import DeviceKind, RunSpec
@@ -20,6 +19,11 @@ from bnrepro.spec.scale import Scale
 from bnrepro.stats import USUAL_POWER
 from bnrepro.terminal import Terminal, duration, size
 from bnrepro.wording import plural
+
+if TYPE_CHECKING:
+    # A verify tells its plan and none of these, which take long to import.
+    from bnrepro.budget import Budget, SharedBudget
+    from bnrepro.power import CheckPower
 
 
 def plan_lines(plan: Plan, *, look: str, jobs: int) -> Iterator[str]:

@@ -1,43 +1,48 @@
-"""Progress of a plan under way: bars for a person who watches, lines for a log."""
+"""Progress of a stage under way: bars for a person who watches, lines for a log.
+
+The time left comes from the stage's forecast (:mod:`bnrepro.execute.forecast`), which the pool keeps up to date.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.text import Text
+from typing import TYPE_CHECKING, TextIO
 
 from bnrepro.errors import printable
 from bnrepro.execute.events import Advanced, Event, Failed, Finished, Noted, Retried, Started, Waiting
-from bnrepro.plan import Plan
 from bnrepro.spec.run import RunSpec
+from bnrepro.stages import Stage
 from bnrepro.terminal import WIDTH, Terminal, duration
+
+if TYPE_CHECKING:
+    from rich.progress import Task, TaskID
+
+DRAWINGS_A_SECOND = 2
+"""Of the bars. A drawing takes some milliseconds of a core that could train."""
 
 
 @contextmanager
-def shown(plan: Plan, terminal: Terminal) -> Iterator[Listener]:
-    """Show the training of a plan: bars where a person is watching, a line a finished run elsewhere."""
-    if plan.missing and terminal.stream.isatty():
-        bars = Bars(plan, terminal.stream)
+def shown(stage: Stage, terminal: Terminal, *, jobs: int) -> Iterator[Listener]:
+    """Show the training of a stage, ``jobs`` runs at once: bars where a person is watching, a line a run elsewhere."""
+    if stage.plan.missing and terminal.stream.isatty():
+        bars = Bars(stage, terminal.stream, jobs=jobs)
         with bars.shown():
             yield bars
     else:
-        yield Lines(terminal.say, plan)
+        yield Lines(terminal.say, stage, jobs=jobs)
 
 
 class Listener:
     """Follows the events of a pool and tells what needs words in either form."""
 
-    def __init__(self, say: Callable[[str], None], plan: Plan) -> None:
+    def __init__(self, say: Callable[[str], None], stage: Stage, *, jobs: int) -> None:
         self._say = say
-        self._total = len(plan.missing)
-        self._seconds = {spec: plan.cost.seconds(spec) if plan.cost else 0.0 for spec in plan.missing}
+        self._missing = frozenset(stage.plan.missing)
+        self._forecast = stage.window.forecast
+        self._jobs = jobs
         self._done = 0
-        self._fractions: dict[RunSpec, float] = {}
 
     def __call__(self, event: Event) -> None:
         """Take one event."""
@@ -51,33 +56,25 @@ class Listener:
                 self._say(f"{spec}: another process is at work on it; waiting for its result")
             case Noted(text=text):
                 self._say(text)
-            case Advanced(spec=spec, progress=progress):
-                self._fractions[spec] = progress.steps_done / progress.steps
             case Finished(spec=spec):
                 self._count(spec)
-            case Started():
-                pass
 
     def _count(self, ended: RunSpec) -> None:
-        if ended in self._seconds:
-            self._done += 1
-        self._fractions[ended] = 1.0
+        # A run that is only measured is no part of the plan's trainings.
+        self._done += ended in self._missing
 
     @property
-    def share_done(self) -> float:
-        """Of the expected work, from 0 to 1."""
-        total = sum(self._seconds.values())
-        # A run that is only measured is no part of the plan's trainings.
-        done = sum(self._seconds.get(run, 0.0) * share for run, share in self._fractions.items())
-        return done / total if total else 1.0
+    def _left(self) -> str:
+        """The time left, in words; nothing where all is done."""
+        seconds = self._forecast.left_seconds(self._jobs)
+        return f"about {duration(seconds)} left" if self._done < len(self._missing) and seconds else ""
 
 
 class Lines(Listener):
     """A line when a run ends: for logs."""
 
-    def __init__(self, say: Callable[[str], None], plan: Plan) -> None:
-        super().__init__(say, plan)
-        self._begun = time.monotonic()
+    def __init__(self, say: Callable[[str], None], stage: Stage, *, jobs: int) -> None:
+        super().__init__(say, stage, jobs=jobs)
         self._accuracy: dict[RunSpec, float | None] = {}
         self._started: dict[RunSpec, float] = {}
 
@@ -89,38 +86,47 @@ class Lines(Listener):
         elif isinstance(event, Advanced):
             self._accuracy[event.spec] = event.progress.test_accuracy
         elif isinstance(event, Finished):
-            now = time.monotonic()
             accuracy = self._accuracy.get(event.spec)
             reached = f" {accuracy:.1f} %," if accuracy is not None else ""
-            left = ""
-            if self._done < self._total and self.share_done:
-                left = f"; about {duration((now - self._begun) * (1 / self.share_done - 1))} left"
-            place = f"[{self._done}/{self._total}] " if event.spec in self._seconds else ""
-            self._say(f"{place}{event.spec}:{reached} {self._how(event, now)}{left}")
+            place = left = ""
+            if event.spec in self._missing:
+                place, left = f"[{self._done}/{len(self._missing)}] ", self._left and f"; {self._left}"
+            self._say(f"{place}{event.spec}:{reached} {self._how(event)}{left}")
 
-    def _how(self, event: Finished, now: float) -> str:
+    def _how(self, event: Finished) -> str:
         if event.trained:
-            return duration(now - self._started[event.spec])
+            return duration(time.monotonic() - self._started[event.spec])
         if event.measured:
             return "measured"
-        return "trained elsewhere" if event.spec in self._seconds else "measured elsewhere"
+        return "trained elsewhere" if event.spec in self._missing else "measured elsewhere"
 
 
 class Bars(Listener):
-    """One bar a run in flight, and one with the expected end of the whole."""
+    """One bar a run in flight, and one for the whole with the expected time to its end."""
 
-    def __init__(self, plan: Plan, stream: TextIO) -> None:
-        super().__init__(lambda text: self._progress.console.print(Text(printable(text))), plan)
+    def __init__(self, stage: Stage, stream: TextIO, *, jobs: int) -> None:
+        # A verify that trains nothing, or is told to a log, should not wait for rich to be imported.
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+        from rich.text import Text
+
+        super().__init__(lambda text: self._progress.console.print(Text(printable(text))), stage, jobs=jobs)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[told]}", markup=False),
-            TimeRemainingColumn(compact=True),
             console=Console(file=stream, width=WIDTH, highlight=False),
             transient=True,
+            refresh_per_second=DRAWINGS_A_SECOND,
         )
         self._whole = self._progress.add_task("all trainings", total=1.0, told="")
         self._tasks: dict[RunSpec, TaskID] = {}
+        self._looked = -1.0
+
+    @property
+    def whole(self) -> Task:
+        """The bar of all trainings."""
+        return next(task for task in self._progress.tasks if task.id == self._whole)
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -134,9 +140,14 @@ class Bars(Listener):
         if isinstance(event, Started):
             self._tasks[event.spec] = self._progress.add_task(str(event.spec), total=1.0, told="")
         elif isinstance(event, Advanced):
-            accuracy = event.progress.test_accuracy
-            told = "" if accuracy is None else f"{accuracy:5.1f} %"
-            self._progress.update(self._tasks[event.spec], completed=self._fractions[event.spec], told=told)
+            progress = event.progress
+            told = "" if progress.test_accuracy is None else f"{progress.test_accuracy:5.1f} %"
+            self._progress.update(self._tasks[event.spec], completed=progress.steps_done / progress.steps, told=told)
         elif isinstance(event, Finished | Failed | Waiting | Retried) and event.spec in self._tasks:
             self._progress.remove_task(self._tasks.pop(event.spec))
-        self._progress.update(self._whole, completed=self.share_done, told=f"{self._done}/{self._total}")
+        now = time.monotonic()
+        # Looking over all runs for every step of each would cost more than it tells.
+        if not isinstance(event, Advanced) or now - self._looked >= 1 / DRAWINGS_A_SECOND:
+            self._looked = now
+            told = f"{self._done}/{len(self._missing)}  {self._left}"
+            self._progress.update(self._whole, completed=self._forecast.share_done, told=told)

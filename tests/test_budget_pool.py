@@ -11,6 +11,7 @@ import pytest
 
 from bnrepro.deadline import Deadline
 from bnrepro.execute.events import Advanced, Event, Failed, Finished, Left, Retried, Started, Waiting
+from bnrepro.execute.forecast import Forecast
 from bnrepro.execute.pool import LocalPool
 from bnrepro.execute.window import Window
 from bnrepro.identity import run_key
@@ -21,10 +22,11 @@ from bnrepro.spec.trainer import Prober, Slot, Trainer
 from bnrepro.store import Store
 from tests import fake_trainer
 from tests.fake_trainer import Report, Result, Stop, log, probed, starts
-from tests.small_claim import a_run
+from tests.small_claim import a_run, shortened
 from tests.test_budget_time import Clock
 
-RUNS = [a_run(seed) for seed in range(4)]
+RUNS = [run.model_copy(update={"recipe": shortened(run.recipe, 4 + run.seed)}) for run in map(a_run, range(4))]
+"""Of different recipes, so that how long one takes tells nothing of the others."""
 
 
 @pytest.fixture
@@ -54,11 +56,8 @@ class Night:
         jobs: int = 2,
     ) -> None:
         self._clock = Clock()
-        window = Window(
-            deadline=Deadline.after(60, self._clock),
-            seconds=dict(zip(RUNS, seconds, strict=False)),
-            carry_over=carry_over,
-        )
+        forecast = Forecast(dict(zip(RUNS, seconds, strict=False)), clock=self._clock)
+        window = Window(deadline=Deadline.after(60, self._clock), forecast=forecast, carry_over=carry_over)
         self.pool = LocalPool(
             store,
             trainer,
@@ -139,7 +138,7 @@ def test_a_run_that_does_not_fit_is_begun_last_where_it_may_be_carried_over(stor
     night = Night(store, data, fake_trainer.at_once, seconds=[61, 60, 61, 1], carry_over=True, jobs=1)
     events = list(night.pool.run(RUNS))
     assert seeds(events, Left) == []
-    assert starts(data) == [1, 3, 0, 2]
+    assert starts(data) == [1, 3, 0, 2], "what fits first, and of two that are as long the one that was given first"
 
 
 def dies_then_goes_slowly(spec: RunSpec, data: Path, *, slot: Slot, stop: Stop, report: Report) -> Result:
@@ -158,6 +157,12 @@ def test_a_run_that_died_before_and_is_asked_to_stop_is_left_and_has_not_failed(
             night.end()
     assert len(seeds(events, Retried)) == 1
     assert (seeds(events, Failed), seeds(events, Left)) == ([], [0])
+
+
+def test_a_run_whose_worker_died_is_tried_again_before_shorter_ones(store: Store, data: Path) -> None:
+    night = Night(store, data, fake_trainer.exits_once, seconds=[40, 30, 20, 10], jobs=1)
+    assert seeds(list(night.pool.run(RUNS[::-1])), Finished) == [0, 1, 2, 3]
+    assert starts(data) == [0, 0, 1, 2, 3]
 
 
 def deaf(spec: RunSpec, data: Path, *, slot: Slot, stop: Stop, report: Report) -> Result:

@@ -73,9 +73,14 @@ class Nights:
     """
 
     def __init__(
-        self, store: Store, questions: Sequence[Question], accuracy: Callable[[RunSpec], float | None] = accuracy
+        self,
+        store: Store,
+        questions: Sequence[Question],
+        accuracy: Callable[[RunSpec], float | None] = accuracy,
+        hours: Mapping[Network, float] = HOURS,
     ) -> None:
         self.store = store
+        self.hours = hours
         self.questions = questions
         self.accuracy = accuracy
         self.hours_worked = 0.0
@@ -113,7 +118,7 @@ class OneProcess:
             assert self._window.deadline is not None
             name, slot = f"{spec.network} {spec.arm} {spec.seed}", nights.store.checkpoint(run_key(spec))
             nights.begun.append(name)
-            whole = 3600 * HOURS[spec.network]
+            whole = 3600 * nights.hours[spec.network]
             done = whole * float(slot.load() or 0)
             now = min(whole - done, self._window.deadline.left_seconds)
             self._clock.now += now
@@ -155,7 +160,7 @@ def test_enough_time_comes_to_the_same_as_no_limit(store: Store, tmp_path: Path)
     suite = nights.night(hours=1000)
     free = Suite(questions, References({}), setting=DIGITS, store=Store(tmp_path / "other"))
     names = []
-    for stage in look_by_look(free):
+    for stage in look_by_look(free, share_done):
         names.append(stage.name)
         for spec in stage.plan.missing:
             free.store.save(made_up(spec, accuracy(spec) or 0, wall_seconds=3600 * HOURS[spec.network]), TENSORS)
@@ -262,6 +267,50 @@ def test_a_run_that_two_claims_lack_is_trained_once(store: Store) -> None:
     nights = Nights(store, [asked("one", SHORT), asked("two", SHORT, margin=5.0)])
     assert nights.night(hours=1000).unfinished == {}
     assert sorted(nights.done) == sorted(runs("resnet-8", 0, 1))
+
+
+def test_claims_that_share_their_runs_come_before_one_that_is_a_little_cheaper(store: Store) -> None:
+    seconds_known(store, {**HOURS, LONG: 2.5})
+    sharing = [asked(f"sharing{number}", LONG, margin=float(number)) for number in (5, 6, 7)]
+    nights = Nights(store, [asked("alone", MIDDLE), *sharing], hours={**HOURS, LONG: 2.5})
+    suite = nights.night(hours=11)
+    assert nights.stages[0] == "sharing5 at look 1 of 1"
+    assert list(suite.unfinished) == ["alone"], "8 hours for one claim, or 10 for three: only one of them fits"
+
+
+def test_with_many_processes_a_stage_takes_in_further_turns_until_they_have_work(store: Store) -> None:
+    seconds_known(store)
+    questions = [asked("short", SHORT), asked("middle", MIDDLE), asked("long", LONG)]
+    names, lengths = {}, {}
+    for jobs in (1, 2, 8, 64):
+        suite = Suite(questions, References({}), setting=DIGITS, store=store)
+        stage = next(until(Deadline.after(3600 * 1000, Clock()), suite, share_done, jobs=jobs))
+        names[jobs], lengths[jobs] = stage.name, [stage.plan.cost.seconds(spec) / 3600 for spec in stage.plan.missing]
+    assert names == {
+        1: "short at look 1 of 1",
+        2: "short at look 1 of 1",
+        8: "short at look 1 of 1 and 2 turns more",
+        64: "short at look 1 of 1 and 2 turns more",
+    }
+    assert lengths[2] == [1.0] * 4
+    assert lengths[8] == [1.0] * 4 + [2.0] * 4 + [10.0] * 4, "the cheaper claim's runs are begun first all the same"
+
+
+def test_a_look_without_a_limit_knows_what_a_checkpoint_holds_and_begins_the_longest_run(store: Store) -> None:
+    seconds_known(store)
+    suite = Suite([asked("short", SHORT), asked("middle", MIDDLE)], References({}), setting=DIGITS, store=store)
+    half_way = DIGITS.spec(MIDDLE, Arm.parse("batchnorm"), 0)
+    store.checkpoint(run_key(half_way)).save(b"0.9")
+    stage = next(look_by_look(suite, share_done))
+    waiting, window = list(stage.plan.work), stage.window
+    assert window.forecast.left(half_way) == pytest.approx(0.1 * 2 * 3600)
+    assert window.forecast.left_seconds(jobs=1) == pytest.approx((4 * 1 + 3 * 2 + 0.2) * 3600)
+    order = []
+    while (spec := window.next_of(waiting)) is not None:
+        waiting.remove(spec)
+        order.append(spec)
+    assert [spec.network for spec in order] == [MIDDLE] * 3 + [SHORT] * 4 + [MIDDLE]
+    assert order[-1] == half_way
 
 
 def breaks(*networks: Network) -> Callable[[RunSpec], float | None]:

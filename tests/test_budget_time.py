@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from bnrepro.deadline import Deadline, duration_seconds, duration_text
 from bnrepro.errors import UsageError
+from bnrepro.execute.forecast import Forecast
 from bnrepro.execute.window import ALWAYS_OPEN, Window
 from bnrepro.unfinished import Unfinished, unfinished_summary
 from tests.small_claim import a_run
@@ -110,20 +112,32 @@ def test_no_time_at_all_has_passed_at_once() -> None:
     assert Deadline.after(0, Clock()).passed
 
 
-def window(left_seconds: float, *expected: float, carry_over: bool = False) -> Window:
-    seconds = dict(zip(RUNS, expected, strict=True))
-    return Window(deadline=Deadline.after(left_seconds, Clock()), seconds=seconds, carry_over=carry_over)
+def window(left_seconds: float, *expected: float, carry_over: bool = False, turns: Sequence[int] = ()) -> Window:
+    return Window(
+        deadline=Deadline.after(left_seconds, Clock()),
+        forecast=Forecast(dict(zip(RUNS, expected, strict=True)), clock=Clock()),
+        turns=dict(zip(RUNS, turns, strict=False)),
+        carry_over=carry_over,
+    )
 
 
-def test_the_first_run_that_fits_is_begun() -> None:
+def test_the_longest_run_that_fits_is_begun() -> None:
     assert window(10, 11, 10, 5).next_of(RUNS) == RUNS[1]
-    assert window(10, 1, 10, 5).next_of(RUNS) == RUNS[0]
+    assert window(10, 1, 10, 5).next_of(RUNS) == RUNS[1]
+    assert window(10, 1, 1, 1).next_of(RUNS) == RUNS[0]
     assert window(10, 1, 10, 5).next_of([]) is None
+
+
+def test_a_shorter_run_of_an_earlier_turn_comes_before_a_longer_one_of_a_later() -> None:
+    assert window(10, 1, 10, 5, turns=[1, 2, 1]).next_of(RUNS) == RUNS[2]
+    assert window(10, 1, 10, 11, turns=[1, 2, 1]).next_of(RUNS) == RUNS[0]
+    assert window(10, 1, 10, 11, turns=[1, 2, 1]).next_of(RUNS[1:]) == RUNS[1]
+    assert window(10, 21, 20, 11, turns=[1, 2, 1], carry_over=True).next_of(RUNS) == RUNS[0]
 
 
 def test_what_does_not_fit_is_begun_only_to_be_carried_over_and_only_after_what_fits() -> None:
     assert window(10, 11, 12, 13).next_of(RUNS) is None
-    assert window(10, 11, 12, 13, carry_over=True).next_of(RUNS) == RUNS[0]
+    assert window(10, 11, 12, 13, carry_over=True).next_of(RUNS) == RUNS[2]
     assert window(10, 11, 12, 9, carry_over=True).next_of(RUNS) == RUNS[2]
 
 
