@@ -13,14 +13,13 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from importlib import import_module
-from types import FrameType
+from collections.abc import Sequence
+from typing import NoReturn
 
 from bnrepro.arguments import Verb, make_parser
 from bnrepro.errors import BnreproError, SpecError
-from bnrepro.signals import STOP_SIGNALS
+from bnrepro.signals import STOP_SIGNALS, first_one_stops
+from bnrepro.startup import imported_quickly
 from bnrepro.verbs import EXIT_FAILURE
 
 EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
@@ -37,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = make_parser(VERBS, DATA_VERBS).parse_args(argv)
     errors = standard_error()
     try:
-        with _stopped_by_signals():
+        # Once stopped we stay deaf, so that a late signal cannot change the exit code.
+        with first_one_stops(STOP_SIGNALS, _stop, deaf_afterwards=True):
             code: int = arguments.verb(arguments)
     except SpecError as error:
         for problem in error.problems:
@@ -60,31 +60,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """End on the first signal; workers then write their checkpoints, which a second one must not cut short."""
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        for each in STOP_SIGNALS:
-            signal.signal(each, signal.SIG_IGN)
-        sys.stderr.write("\nstopping at the next step, to keep what is done\n")
-        raise KeyboardInterrupt if number == signal.SIGINT else Terminated
-
-    before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
-    try:
-        yield
-    finally:
-        # Once stopped we stay deaf, so that a late signal cannot change the exit code.
-        if signal.getsignal(signal.SIGINT) is stop:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+def _stop(number: int) -> NoReturn:
+    sys.stderr.write("\nstopping at the next step, to keep what is done\n")
+    raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
 
 def _verb(module: str, function: str, sentence: str) -> Verb:
     """A verb whose module is imported when it is called, so that each starts with what it needs alone."""
 
     def run(arguments: argparse.Namespace) -> int:
-        code: int = getattr(import_module(f"bnrepro.verbs.{module}"), function)(arguments)
+        code: int = getattr(imported_quickly(f"bnrepro.verbs.{module}"), function)(arguments)
         return code
 
     run.__doc__ = sentence
@@ -103,6 +88,7 @@ VERBS = {
     "report": _verb("reports", "report", "Build the pages again from verdict files and the history; trains nothing."),
     "diff": _verb("reports", "diff", "Show what changed between two verifies."),
     "export": _verb("reports", "export", "Write every run of the store as a table."),
+    "bench": _verb("bench", "bench", "Measure this machine's speed beside a plain PyTorch loop and beside the floor."),
     "small-resnets": _verb("machine", "small_resnets", "Show Appendix D's grid of small ResNets."),
     "doctor": _verb(
         "machine", "doctor", "Say what is installed, which devices and data are here, and if the store is sound."

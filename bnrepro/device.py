@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 
 from bnrepro.spec.run import DeviceKind
 
@@ -11,8 +10,8 @@ from bnrepro.spec.run import DeviceKind
 def cuda_devices() -> int:
     """CUDA devices that the driver shows, ``CUDA_VISIBLE_DEVICES`` respected; 0 without a driver."""
     try:
-        # find_library asks tools that small systems lack; the plain name is then the loader's own search.
-        driver = ctypes.CDLL(ctypes.util.find_library("cuda") or "libcuda.so.1")
+        # The loader's own search finds all that ctypes' find_library does, which would run two other programs first.
+        driver = ctypes.CDLL("libcuda.so.1")
     except OSError:
         return 0
     count = ctypes.c_int(0)

@@ -13,6 +13,9 @@ KEY_DIGITS = 32
 """Hexadecimal digits of a key: 128 bits of SHA-256."""
 
 
+_RUNTIME = {name for name, field in RunSpec.model_fields.items() if Part.RUNTIME in field.metadata}
+
+
 def run_key(spec: RunSpec) -> str:
     """The key of a run, the same on every machine."""
     return digest_of(identity_of(spec))[:KEY_DIGITS]
@@ -20,8 +23,7 @@ def run_key(spec: RunSpec) -> str:
 
 def identity_of(spec: RunSpec) -> dict[str, object]:
     """The identity fields of a run as JSON values."""
-    runtime = {name for name, field in RunSpec.model_fields.items() if Part.RUNTIME in field.metadata}
-    dumped: dict[str, object] = spec.model_dump(mode="json", exclude=runtime)
+    dumped: dict[str, object] = spec.model_dump(mode="json", exclude=_RUNTIME)
     return dumped
 
 

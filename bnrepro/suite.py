@@ -11,7 +11,7 @@ from functools import cached_property, partial
 
 from bnrepro.errors import TrainingError
 from bnrepro.execute.events import Event, Failed, Finished, Left
-from bnrepro.execute.pool import LocalPool
+from bnrepro.execute.executor import Executor
 from bnrepro.identity import run_key
 from bnrepro.measure import Measurements
 from bnrepro.plan import Need, Plan, Setting, make_plan, resolved
@@ -117,7 +117,7 @@ class Suite:
         needs = [need for question in self.questions for need in self.needs(look, question)]
         return make_plan(needs, self.setting, self.store, known=self.records)
 
-    def train(self, plan: Plan, pool: LocalPool, listener: Callable[[Event], None]) -> None:
+    def train(self, plan: Plan, pool: Executor, listener: Callable[[Event], None]) -> None:
         """Train and measure what a plan is missing. A run that fails is kept for the verdict, not raised.
 
         Raises:

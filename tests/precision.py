@@ -4,8 +4,8 @@
     bnrepro verify claims/sec4_random_params.yaml --scale digits --seeds 5 --store S --precision bfloat16
     python -m tests.precision S [--margin POINTS]
 
-Runs of one seed share their network and batches, so the difference within a seed is what is tested, by the interval that
-the suite's own equivalence checks use (Schuirmann 1987; Student 1908).
+Runs of one seed share their network and batches, so the difference within a seed is what is tested, by the interval
+that the suite's own equivalence checks use (Schuirmann 1987; Student 1908).
 """
 
 from __future__ import annotations

@@ -133,7 +133,9 @@ def test_a_verdict_keeps_the_distributions_of_what_its_claim_reads(tmp_path: Pat
     for own in suite.measured.values():
         own |= {Probe.AFFINE: affine, Probe.ACTIVITY: activity}
     suite.judge(1)
-    document = document_for(question, suite, data={DatasetName.DIGITS: ON_DIGITS}, scale_reason="asked for")
+    document = document_for(
+        question, suite, data={DatasetName.DIGITS: ON_DIGITS}, scale_reason="asked for", commit="none"
+    )
     assert len(document.runs) == 4
     for row in document.runs:
         found = {} if row.distributions is None else row.distributions.model_dump(exclude_none=True)

@@ -526,10 +526,10 @@ def test_another_worker_goes_on_where_the_one_that_trained_died(trainer: Session
         import os
         from pathlib import Path
         from tests import plugin_trainer
-        from bnrepro.pytest_plugin import verifying
+        from bnrepro import carry_out
 
         plugin_trainer.install()
-        document_for = verifying.document_for
+        document_for = carry_out.document_for
 
         def dies_once(*arguments, **named):
             try:
@@ -538,7 +538,7 @@ def test_another_worker_goes_on_where_the_one_that_trained_died(trainer: Session
                 return document_for(*arguments, **named)
             os._exit(3)
 
-        verifying.document_for = dies_once
+        carry_out.document_for = dies_once
         """
     )
     result = trainer.run_apart("-n2")

@@ -13,7 +13,7 @@ from bnrepro.spec.arms import Arm
 from bnrepro.spec.bench import Workload
 from bnrepro.spec.networks import Family, Network
 from bnrepro.spec.recipe import Precision
-from bnrepro.spec.run import DeviceKind, RunSpec
+from bnrepro.spec.run import DeviceKind, RunSpec, check_precision
 from bnrepro.spec.scale import Scale
 
 _BATCHES = 16
@@ -26,8 +26,13 @@ _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
 def choose_precision(asked: str, device: DeviceKind) -> Precision:
-    """``auto``: bfloat16 on CUDA and where the CPU has instructions for it, else float32."""
+    """``auto``: bfloat16 on CUDA and where the CPU has instructions for it, else float32.
+
+    Raises:
+        UsageError: the device does not have the precision asked for.
+    """
     if asked != "auto":
+        check_precision(Precision(asked), device)
         return Precision(asked)
     native = device is DeviceKind.CUDA or bool(_BFLOAT16_FLAGS & _cpu_flags())
     return Precision.BFLOAT16 if native else Precision.FLOAT32

@@ -6,18 +6,19 @@ import argparse
 import signal
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from types import FrameType
+from typing import NoReturn
 
+from bnrepro.carry_out import carry_out
 from bnrepro.errors import BnreproError
-from bnrepro.plan_text import plan_lines
 from bnrepro.progress import Lines
-from bnrepro.publish import document_for, write_document
+from bnrepro.publish import write_document
 from bnrepro.pytest_plugin.outcome import ClaimOutcome, Verified
 from bnrepro.report.site import write_site
 from bnrepro.session import Session
+from bnrepro.signals import first_one_stops
 from bnrepro.spec.results import VerdictDocument
 
 Say = Callable[[str], None]
@@ -39,15 +40,8 @@ def verify(arguments: argparse.Namespace, say: Say) -> Verified:
 
 def _verify(arguments: argparse.Namespace, say: Say) -> Verified:
     session = Session.begin(arguments, say)
+    documents = carry_out(session, say=say, following=lambda stage: nullcontext(Lines(say, stage, jobs=session.jobs)))
     suite = session.suite
-    for stage in session.stages():
-        for line in plan_lines(stage.plan, look=stage.name, jobs=session.jobs):
-            say(line)
-        suite.train(stage.plan, session.pool(stage.window), Lines(say, stage.plan))
-    documents = [
-        document_for(question, suite, data=session.data, scale_reason=session.scale_reason)
-        for question in suite.questions
-    ]
     return Verified(
         scale_told=f"scale {suite.setting.scale}: {session.scale_reason}",
         claims=_outcomes(documents, arguments.reports),
@@ -68,19 +62,12 @@ def _outcomes(documents: Sequence[VerdictDocument], reports: Path | None) -> tup
     return tuple(ClaimOutcome.of(document, page=page) for document, page in zip(documents, pages, strict=True))
 
 
-@contextmanager
-def _one_interrupt() -> Iterator[None]:
-    """End on the first Ctrl-C; workers then write their checkpoints, which a second one must not cut short."""
+def _one_interrupt() -> AbstractContextManager[None]:
+    """End on the first Ctrl-C, where this thread is told of it."""
     if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+        return nullcontext()
+    return first_one_stops([signal.SIGINT], _stop, deaf_afterwards=False)
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _stop(_number: int) -> NoReturn:
+    raise KeyboardInterrupt

@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import cache
 from importlib import resources
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from bnrepro.report import amounts, text
 from bnrepro.report.arms import paper_swatch
+from bnrepro.report.compiled import CompiledTemplates
 from bnrepro.report.page import Page
 from bnrepro.report.surroundings import Surroundings
 from bnrepro.report.words import sign, tone
@@ -58,6 +60,8 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=_finalize,
+        optimized=False,
+        bytecode_cache=CompiledTemplates(settings=shipped("html.py")),
     )
     environment.filters |= {
         "anchor": text.anchor,
@@ -77,7 +81,8 @@ def environment() -> Environment:
     return environment
 
 
-def _finalize(value: object) -> object:
+@pass_context
+def _finalize(_context: Context, value: object) -> object:
     """Pass everything that the template prints through :func:`text.visible`, escaped already or not."""
     if isinstance(value, Markup):
         return Markup(text.visible(value))  # noqa: S704 - spelling out control characters adds no markup

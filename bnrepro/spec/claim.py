@@ -12,13 +12,12 @@ from pydantic import Field, model_validator
 
 from bnrepro.errors import UnknownName
 from bnrepro.spec.checks import Cell, CheckSpec, FailureRateCheck, Groups, Row
-from bnrepro.spec.checks.base import Documented
 from bnrepro.spec.networks import Network, NetworkField
 from bnrepro.spec.scale import Scale
-from bnrepro.spec.value import Identifier, MisplacedError, Text
+from bnrepro.spec.value import Identifier, MisplacedError, Text, Value
 
 
-class Looks(Documented):
+class Looks(Value):
     """When the data are looked at. The error of 5 % a side is shared equally between the looks."""
 
     seeds: Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1, max_length=3)] = (3, 5)
@@ -31,7 +30,7 @@ class Looks(Documented):
         return self
 
 
-class Claim(Documented):
+class Claim(Value):
     """One claim of the paper, with everything that decides it."""
 
     id: Identifier

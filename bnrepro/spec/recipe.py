@@ -22,6 +22,9 @@ class Precision(StrEnum):
     """Arithmetic of the forward and backward pass; learned values are always float32."""
 
     FLOAT32 = "float32"
+    TF32 = "tf32"
+    """Of CUDA devices: tensors are float32, but convolutions and matrix products round what they multiply to 10 bits of
+    mantissa."""
     BFLOAT16 = "bfloat16"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from bnrepro.spec.arms import ArmField
 from bnrepro.spec.metrics import Metric, Unit
@@ -35,8 +35,6 @@ class Reference(Value):
     ``value`` or ``low`` and ``high`` in ``unit``; ``rounding`` is the printed unit u, so that 48 at
     u = 1 stands for 47.5 to 48.5.
     """
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     value: float | None = None
     """The number, where one is printed."""
@@ -78,8 +76,6 @@ class Reference(Value):
 
 class ReferenceFile(Value):
     """A file under reference_numbers/: entries by name."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     source: Text
     """The paper."""

@@ -7,9 +7,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from bnrepro.errors import UsageError
 from bnrepro.spec.arms import AffineInit, Arm, ArmField, FeatureInit, FrozenAffine
 from bnrepro.spec.networks import NetworkField
-from bnrepro.spec.recipe import Recipe
+from bnrepro.spec.recipe import Precision, Recipe
 from bnrepro.spec.scale import Scale
 from bnrepro.spec.value import Value
 
@@ -26,6 +27,16 @@ class DeviceKind(StrEnum):
 
     CPU = "cpu"
     CUDA = "cuda"
+
+
+def check_precision(precision: Precision, device: DeviceKind) -> None:
+    """Refuse an arithmetic that a kind of device does not have.
+
+    Raises:
+        UsageError: says which to take instead.
+    """
+    if precision is Precision.TF32 and device is DeviceKind.CPU:
+        raise UsageError("precision tf32 is of CUDA devices, and this is for the CPU; take float32 or bfloat16")
 
 
 class RunSpec(Value):
@@ -62,6 +73,11 @@ class RunSpec(Value):
         if self.recipe.batch_parts % self.processes:
             parts = self.recipe.batch_parts
             raise ValueError(f"{self.processes} processes cannot share {parts} parts of a batch equally")
+        return self
+
+    @model_validator(mode="after")
+    def _precision_of_the_device(self) -> Self:
+        check_precision(self.recipe.precision, self.device)
         return self
 
     @property

@@ -10,9 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 
 class Value(BaseModel):
-    """A frozen, keyword-only value: unknown keys, coercions, NaN and infinity are refused."""
+    """A frozen, keyword-only value: unknown keys, coercions, NaN and infinity are refused.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    Its validator is built when it is first used: no command uses all values, and building takes longer than importing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
 
 class MisplacedError(ValueError):

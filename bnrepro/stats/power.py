@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -22,7 +23,6 @@ from bnrepro.stats.student import FloatArray, SampleError, between
 USUAL_POWER = 0.8
 """The chance of an answer at which a difference counts as resolved (Cohen 1988)."""
 
-_NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(64)
 _TAIL = 9.0
 """Standard errors beyond which a normal tail is below 1e-18."""
 
@@ -119,12 +119,20 @@ def power_to_hold(
     ]
     pieces = sorted({0.0, most, most / 2, 1.0, *turns})
     edges = [edge for edge in pieces if 0 <= edge <= most]
+    nodes, weights = _quadrature()
     total = 0.0
     for start, end in pairwise(edges):
-        u = start + (end - start) * (_NODES + 1) / 2
+        u = start + (end - start) * (nodes + 1) / 2
         inside = ndtr(high - t_high * u) - ndtr(t_low * u - low)
-        total += (end - start) / 2 * float(_NODE_WEIGHTS @ (inside * _density(u, df)))
+        total += (end - start) / 2 * float(weights @ (inside * _density(u, df)))
     return min(max(total, 0.0), 1.0)
+
+
+@cache
+def _quadrature() -> tuple[FloatArray, FloatArray]:
+    """Gauss and Legendre's nodes on [-1, 1] and their weights, found when a plan first asks."""
+    nodes, weights = np.polynomial.legendre.leggauss(64)
+    return nodes, weights
 
 
 def resolved_distance(planned: Planned, *, alpha: float, power: float = USUAL_POWER) -> float:

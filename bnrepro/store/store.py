@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -15,7 +12,7 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from bnrepro.errors import StoreError
-from bnrepro.files import explained, sha256_of, write_atomically
+from bnrepro.files import explained, write_atomically
 from bnrepro.spec.claim import Claim
 from bnrepro.spec.declared import Declaration
 from bnrepro.spec.probe import MEASURED_TYPES, Measured, Probe
@@ -24,14 +21,11 @@ from bnrepro.spec.scale import Scale
 from bnrepro.spec.value import canonical_json
 from bnrepro.store.checkpoint import CheckpointSlot
 from bnrepro.store.declared import declaration_files, next_sequence, read_declaration, write_declaration
+from bnrepro.store.format import check_format
+from bnrepro.store.manifest import FILES, LEARNED, MANIFEST, RECORD, manifest_of, verified_files
 from bnrepro.store.measured import measured_file, measured_files, read_measured, write_measured
-from bnrepro.store.sealed import DamagedError, read, read_sealed
-
-_FORMAT = 1
-_MANIFEST = "manifest.json"
-_RECORD = "record.json"
-_LEARNED = "learned.safetensors"
-_FILES = (_RECORD, _LEARNED)
+from bnrepro.store.sealed import DamagedError, read_sealed
+from bnrepro.store.shelf import Shelf
 
 Tensors = Mapping[str, np.ndarray]
 """Learned tensors by name."""
@@ -52,7 +46,8 @@ class Store:
     def __init__(self, root: Path, notify: Callable[[str], None] = lambda _: None) -> None:
         self.root = root
         self._notify = notify
-        self._check_format()
+        self._shelf = Shelf(root / "set-aside", notify)
+        check_format(root)
 
     def find(self, key: str) -> RunRecord | None:
         """The record of a finished run, its tensors' checksum verified too; ``None`` where it is not done.
@@ -60,7 +55,7 @@ class Store:
         A run that fails its checksum is set aside and counts as not done; so does a record of another version, which
         is left as it is.
         """
-        return self._read_record(key, files=_FILES)
+        return self._read_record(key, files=FILES)
 
     def tensors(self, key: str) -> Tensors:
         """The learned tensors of a finished run.
@@ -69,32 +64,27 @@ class Store:
             StoreError: the run is not there, or was set aside just now.
         """
         try:
-            files = self._verified_files(key)
+            files = verified_files(self.folder(key))
         except DamagedError as error:
-            self._set_aside(key, str(error))
+            self._shelf.put_run(self.folder(key), str(error))
             files = None
         if files is None:
             raise StoreError(f"run {key} is not in {self.root}; verify the claim again to train it")
-        learned: Tensors = safetensors.numpy.load(files[_LEARNED])
+        learned: Tensors = safetensors.numpy.load(files[LEARNED])
         return learned
 
     def save(self, record: RunRecord, tensors: Tensors) -> None:
         """Keep a finished run: tensors, record, then the manifest that makes it count."""
         folder = self.folder(record.key)
         files = {
-            _LEARNED: safetensors.numpy.save(dict(tensors)),
-            _RECORD: record.model_dump_json(indent=1).encode(),
-        }
-        manifest = {
-            "format": _FORMAT,
-            "key": record.key,
-            "files": {name: sha256_of(content) for name, content in files.items()},
+            LEARNED: safetensors.numpy.save(dict(tensors)),
+            RECORD: record.model_dump_json(indent=1).encode(),
         }
         for stale in measured_files(folder):  # of tensors that were here before
             stale.unlink(missing_ok=True)
         for name, content in files.items():
             write_atomically(folder / name, content)
-        write_atomically(folder / _MANIFEST, canonical_json(manifest).encode())
+        write_atomically(folder / MANIFEST, manifest_of(record.key, files))
         CheckpointSlot(folder).discard()
         _clear_leftovers(folder)
 
@@ -107,7 +97,7 @@ class Store:
         try:
             return read_measured(path, probe)
         except DamagedError as error:
-            self._set_file_aside(path, f"run {key}: {path.name} {error}", then="it will be measured again")
+            self._shelf.put_file(path, f"run {key}: {path.name} {error}", then="it will be measured again")
             return None
 
     def lacking(self, record: RunRecord, probes: Iterable[Probe]) -> tuple[Probe, ...]:
@@ -126,7 +116,7 @@ class Store:
         if type(value) is not MEASURED_TYPES[probe]:
             raise TypeError(f"{probe} gives {MEASURED_TYPES[probe].__name__}, not {type(value).__name__}")
         folder = self.folder(key)
-        if not (folder / _MANIFEST).exists():
+        if not (folder / MANIFEST).exists():
             raise StoreError(f"run {key} is not in {self.root}; what was measured on it cannot be kept")
         write_measured(measured_file(folder, probe), value)
         _clear_leftovers(folder)
@@ -137,7 +127,7 @@ class Store:
         Reads the records alone; :meth:`find` checks a run's tensors too.
         """
         for key in self._keys():
-            record = self._read_record(key, files=(_RECORD,))
+            record = self._read_record(key, files=(RECORD,))
             if record is not None:
                 yield record
 
@@ -152,7 +142,7 @@ class Store:
                 declaration = read_declaration(path)
             except DamagedError as error:
                 then = "what was declared then can no longer be compared"
-                self._set_file_aside(path, f"claim {claim_id}: {path.name} {error}", then=then)
+                self._shelf.put_file(path, f"claim {claim_id}: {path.name} {error}", then=then)
                 continue
             if declaration is not None and declaration.scale is scale:
                 found.append(declaration)
@@ -198,7 +188,7 @@ class Store:
         for key in self._keys():
             problem = None
             try:
-                self._verified_files(key)
+                verified_files(self.folder(key))
             except DamagedError as error:
                 problem = str(error)
             yield key, problem or self._damaged_measurement(key)
@@ -234,43 +224,19 @@ class Store:
 
     def _read_record(self, key: str, *, files: Sequence[str]) -> RunRecord | None:
         try:
-            found = self._verified_files(key, files)
+            found = verified_files(self.folder(key), files)
         except DamagedError as error:
-            self._set_aside(key, str(error))
+            self._shelf.put_run(self.folder(key), str(error))
             return None
         try:
-            return None if found is None else RunRecord.model_validate_json(found[_RECORD])
+            return None if found is None else RunRecord.model_validate_json(found[RECORD])
         except ValidationError:
             # Sound, but not ours to read: it stays where it is for the version that wrote it.
             self._notify(f"run {key}: its record is of another version of bnrepro; not used")
             return None
 
     def _keys(self) -> list[str]:
-        return sorted(manifest.parent.name for manifest in self.root.glob(f"runs/*/*/{_MANIFEST}"))
-
-    def _verified_files(self, key: str, names: Sequence[str] = _FILES) -> dict[str, bytes] | None:
-        folder = self.folder(key)
-        content = read(folder / _MANIFEST)
-        if content is None:
-            return None
-        try:
-            manifest = json.loads(content)
-        except ValueError as error:
-            raise DamagedError(f"{_MANIFEST} is not JSON") from error
-        if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT or manifest.get("key") != key:
-            raise DamagedError(f"{_MANIFEST} is not the manifest of this run")
-        sums = manifest.get("files")
-        if not isinstance(sums, dict) or set(sums) != set(_FILES):
-            raise DamagedError(f"{_MANIFEST} does not list the files of a run")
-        files = {}
-        for name in names:
-            found = read(folder / name)
-            if found is None:
-                raise DamagedError(f"{name} is missing")
-            if sha256_of(found) != sums[name]:
-                raise DamagedError(f"{name} does not match its checksum")
-            files[name] = found
-        return files
+        return sorted(manifest.parent.name for manifest in self.root.glob(f"runs/*/*/{MANIFEST}"))
 
     def _damaged_measurement(self, key: str) -> str | None:
         """What is wrong with the first damaged measurement of a run."""
@@ -280,48 +246,6 @@ class Store:
             except DamagedError as error:
                 return f"{path.name} {error}"
         return None
-
-    def _set_aside(self, key: str, why: str) -> None:
-        folder, target = self.folder(key), self.root / "set-aside" / f"{key}-{uuid.uuid4().hex[:8]}"
-        with explained(target):
-            target.parent.mkdir(exist_ok=True)
-            try:
-                # Without its manifest the run counts as not done, also if we stop before the move; and of several
-                # processes that met the damage, the one that renames the manifest goes on.
-                (folder / _MANIFEST).rename(folder / "manifest.damaged")
-            except FileNotFoundError:
-                return
-            folder.rename(target)
-        self._notify(f"run {key}: {why}; set aside in {target}, it will be trained again")
-
-    def _set_file_aside(self, path: Path, why: str, *, then: str) -> None:
-        target = self.root / "set-aside" / f"{path.parent.name}-{path.name}-{uuid.uuid4().hex[:8]}"
-        with explained(target):
-            target.parent.mkdir(exist_ok=True)
-            try:
-                path.rename(target)
-            except FileNotFoundError:  # another process met the same damage and was faster
-                return
-        self._notify(f"{why}; set aside in {target}, {then}")
-
-    def _check_format(self) -> None:
-        path = self.root / "store.json"
-        with explained(self.root):
-            self.root.mkdir(parents=True, exist_ok=True)
-            if not os.access(self.root, os.W_OK):
-                raise PermissionError(13, "no right to write", str(self.root))
-            try:
-                found = json.loads(path.read_bytes()).get("format")
-            except FileNotFoundError:
-                found = None
-            except (ValueError, AttributeError):
-                found = "unreadable"
-        if found is None:
-            write_atomically(path, canonical_json({"format": _FORMAT}).encode())
-        elif found != _FORMAT:
-            raise StoreError(
-                f"{path}: format {found}, this version of bnrepro reads format {_FORMAT}; name another folder"
-            )
 
 
 def _clear_leftovers(folder: Path) -> None:

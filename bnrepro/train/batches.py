@@ -126,17 +126,15 @@ def shifted(
 
 def normalised(pixels: torch.Tensor, recipe: Recipe) -> torch.Tensor:
     """(N, C, H, W) uint8 to float32 in channels-last order: scaled to [0, 1], mean and deviation taken out."""
-    mean = torch.tensor(recipe.channel_mean, device=pixels.device).view(1, -1, 1, 1)
-    std = torch.tensor(recipe.channel_std, device=pixels.device).view(1, -1, 1, 1)
-    scaled = pixels.to(torch.float32, memory_format=torch.channels_last)
-    return scaled.div_(255).sub_(mean).div_(std)
+    return _scaled(pixels, *_statistics(recipe, pixels.device))
 
 
 class Normaliser:
     """:func:`normalised` for many batches: on the CPU by a table of what becomes of each value, to the same bits."""
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
-        self._recipe = recipe
+        # Once: what is put on a device batch by batch would make each batch wait for the one before.
+        self._mean, self._std = _statistics(recipe, device)
         self._table: torch.Tensor | None = None
         if device.type == "cpu" and calls.available():
             values = torch.arange(256, dtype=torch.uint8).expand(len(recipe.channel_mean), 256)
@@ -145,5 +143,16 @@ class Normaliser:
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
         """As :func:`normalised`."""
         if self._table is None:
-            return normalised(pixels, self._recipe)
+            return _scaled(pixels, self._mean, self._std)
         return calls.looked_up(pixels.contiguous(memory_format=torch.channels_last), self._table)
+
+
+def _statistics(recipe: Recipe, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and deviation of the channels, both (1, C, 1, 1)."""
+    mean, std = (torch.tensor(values, device=device) for values in (recipe.channel_mean, recipe.channel_std))
+    return mean.view(1, -1, 1, 1), std.view(1, -1, 1, 1)
+
+
+def _scaled(pixels: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
+    scaled = pixels.to(torch.float32, memory_format=torch.channels_last)
+    return scaled.div_(255).sub_(mean).div_(std)

@@ -101,6 +101,8 @@ class _Cast:
             return tensor
         source = (dtype, tensor.device, tensor.data_ptr(), tensor._version)
         if self._made is None or source != self._made_from:
-            self._made = tensor.detach().to(dtype, copy=True, memory_format=torch.contiguous_format)
+            as_it_is = tensor.device.type == "cuda" and not self._copies  # cuDNN would reorder it at each step
+            form = torch.preserve_format if as_it_is else torch.contiguous_format
+            self._made = tensor.detach().to(dtype, copy=True, memory_format=form)
             self._made_from = source
         return self._made

@@ -14,14 +14,16 @@ import torch.utils.deterministic
 
 import bnrepro
 from bnrepro.errors import DeviceError
+from bnrepro.spec.recipe import Precision
 from bnrepro.spec.run import DeviceKind
+from bnrepro.train.kernels import build
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _KEPT_BYTES = -1, -3, 2**30
 """Of glibc's mallopt: blocks smaller than this come from its own memory, and so much of that may lie idle."""
 
 
-def torch_device(kind: DeviceKind) -> torch.device:
-    """Make this process train deterministically, on one thread on the CPU, and give its device.
+def torch_device(kind: DeviceKind, precision: Precision) -> torch.device:
+    """Make this process train deterministically at a precision, on one thread on the CPU, and give its device.
 
     Raises:
         DeviceError: CUDA is asked for and torch cannot use it.
@@ -38,11 +40,23 @@ def torch_device(kind: DeviceKind) -> torch.device:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if not torch.cuda.is_available():
         raise DeviceError("torch cannot use a CUDA device here (torch.cuda.is_available() is false); use --device cpu")
-    # float32 means float32: the faster, coarser TF32 would be another precision under the same name.
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
+    _multiply_as(precision)
+    # Else the fastest algorithm of the moment would be taken, which is not always the same one.
     torch.backends.cudnn.benchmark = False
     return torch.device("cuda")
+
+
+def _multiply_as(precision: Precision) -> None:
+    """Let float32 convolutions and matrix products use TF32 only where that is the precision asked for.
+
+    torch's own default, TF32 in convolutions but not in products, would be neither precision.
+    """
+    coarser = precision is Precision.TF32
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    if hasattr(cudnn, "conv"):  # torch 2.9, which announces the end of the older names
+        matmul.fp32_precision = cudnn.conv.fp32_precision = "tf32" if coarser else "ieee"
+    else:
+        matmul.allow_tf32 = cudnn.allow_tf32 = coarser
 
 
 def _keep_freed_memory() -> None:
@@ -65,6 +79,7 @@ def describe_environment(device: torch.device) -> dict[str, str]:
         "device": name,
         "threads": str(torch.get_num_threads()),
         "cpu capability": torch.backends.cpu.get_cpu_capability(),
+        **({"kernels": build.describe()} if device.type == "cpu" else {}),
         "platform": f"{platform.system()} {platform.machine()}",
     }
 

@@ -16,6 +16,7 @@ from bnrepro.errors import TrainingError
 from bnrepro.spec.recipe import Precision
 from bnrepro.spec.run import RunSpec
 from bnrepro.train.batches import Images, evaluation_batches
+from bnrepro.train.capture import CapturedStep, recorder_for
 from bnrepro.train.initialise import digest_of_tensors, initialise
 from bnrepro.train.network import ConvNet
 from bnrepro.train.optimiser import MomentumSGD
@@ -64,7 +65,16 @@ class TrainedModel:
         self._optimiser = MomentumSGD(
             self._learned, momentum=spec.recipe.momentum, weight_decay=spec.recipe.weight_decay
         )
+        recorder = recorder_for(device, team)
+        self._captured: CapturedStep | None = None
+        if recorder is not None:
+            self._captured = CapturedStep(
+                recorder, batch_size=spec.recipe.batch_size, discard=self._optimiser.forget_gradients
+            )
         self._lr = spec.recipe.peak_lr
+        # Where steps may be recorded, all steps read it in memory, or recorded ones would round differently.
+        in_memory = recorder is not None or device.type == "cuda"
+        self._lr_in_memory = torch.tensor(self._lr, device=device) if in_memory else None
         for _, unit in self.network.units():
             unit.fused = True
 
@@ -73,8 +83,17 @@ class TrainedModel:
         """Number of entries that learn."""
         return sum(parameter.numel() for parameter in self._learned.values())
 
+    @property
+    def provenance(self) -> dict[str, str]:
+        """How the steps were taken, where there is a choice; stored with a run, never hashed into its key."""
+        if self._captured is not None:
+            return {"step": self._captured.told}
+        return {"step": "one by one (several processes share it)"} if self.device.type == "cuda" else {}
+
     def set_lr(self, lr: float) -> None:
         """Use this learning rate from the next step on."""
+        if self._lr_in_memory is not None and lr != self._lr:
+            self._lr_in_memory.fill_(lr)
         self._lr = lr
 
     def step(
@@ -84,6 +103,13 @@ class TrainedModel:
 
         Returns the share's mean loss and number correct, both () and on the device.
         """
+        if self._captured is None or batch not in (None, len(labels)):
+            return self._take_step(inputs, labels, batch)
+        return self._captured.take(self._take_step, inputs, labels)
+
+    def _take_step(
+        self, inputs: torch.Tensor, labels: torch.Tensor, batch: int | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         if not self.network.training:
             self.network.train()
         parts = self.spec.recipe.batch_parts // self._team.size
@@ -100,7 +126,7 @@ class TrainedModel:
                 (loss * weight).backward()  # type: ignore[no-untyped-call]
             loss_sum += loss.detach().double() * len(wanted)
             correct += (logits.argmax(dim=1) == wanted).sum()
-        self._optimiser.step(self._lr)
+        self._optimiser.step(self._lr if self._lr_in_memory is None else self._lr_in_memory)
         return loss_sum / len(labels), correct
 
     def evaluate(self, split: Images) -> tuple[float, float]:

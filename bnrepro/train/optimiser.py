@@ -28,13 +28,16 @@ class MomentumSGD:
         """By name of the parameter; empty before the first step."""
 
     @torch.no_grad()
-    def step(self, lr: float) -> None:
+    def step(self, lr: float | torch.Tensor) -> None:
         """Take one step along the gradients, and forget them.
+
+        A learning rate in memory, () float32, is read there at each step, so that a step which is recorded once and
+        replayed follows it. It rounds otherwise than a number, which enters a fused multiply-add.
 
         Raises:
             TrainingError: nothing came back to a parameter.
         """
-        parameters = list(self._parameters.values())
+        parameters: list[torch.Tensor] = list(self._parameters.values())
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         if len(gradients) < len(parameters):
             raise TrainingError("a parameter that should learn got no gradient")
@@ -46,13 +49,20 @@ class MomentumSGD:
         else:
             self.momenta = dict(zip(self._parameters, gradients, strict=True))
             momenta = gradients
-        torch._foreach_add_(parameters, momenta, alpha=-lr)
-        for parameter in parameters:
+        if isinstance(lr, torch.Tensor):
+            torch._foreach_sub_(parameters, torch._foreach_mul(momenta, lr))
+        else:
+            torch._foreach_add_(parameters, momenta, alpha=-lr)
+        self.forget_gradients()
+
+    def forget_gradients(self) -> None:
+        """Begin the next step without any."""
+        for parameter in self._parameters.values():
             parameter.grad = None
 
     def load(self, momenta: Mapping[str, np.ndarray]) -> None:
-        """Go on with these momenta, one for every parameter."""
-        self.momenta = {
-            name: torch.empty_like(parameter, requires_grad=False).copy_(torch.from_numpy(momenta[name]))
-            for name, parameter in self._parameters.items()
-        }
+        """Go on with these momenta, one for every parameter. Those that there are keep their place in memory."""
+        if not self.momenta:
+            self.momenta = {name: torch.empty_like(each.detach()) for name, each in self._parameters.items()}
+        for name, momentum in self.momenta.items():
+            momentum.copy_(torch.from_numpy(momenta[name]))

@@ -37,7 +37,7 @@ def record_of(
         wall_seconds=state.training_seconds + state.evaluation_seconds,
         images_per_second=train_images * len(state.curve) / state.training_seconds,
         resumed=state.resumed,
-        environment=describe_environment(model.device),
+        environment=describe_environment(model.device) | model.provenance,
     )
 
 

@@ -22,7 +22,8 @@ def restore(record: RunRecord, learned: Mapping[str, np.ndarray], *, in_channels
     Raises:
         TrainingError: this machine draws other initial tensors, or the learned ones do not fit.
     """
-    model = TrainedModel(record.spec, in_channels=in_channels, classes=classes, device=torch_device(record.spec.device))
+    device = torch_device(record.spec.device, record.spec.recipe.precision)
+    model = TrainedModel(record.spec, in_channels=in_channels, classes=classes, device=device)
     if model.initial_digest != record.initial_digest:
         raise TrainingError(
             f"{record.spec}: the seed draws tensors of digest {model.initial_digest[:12]} here, the run had "

@@ -49,7 +49,7 @@ def train(
     """
     if images.digest != spec.data_digest:
         raise TrainingError(f"{spec}: the data have digest {images.digest}, the spec asks for {spec.data_digest}")
-    recipe, device = spec.recipe, torch_device(spec.device)
+    recipe, device = spec.recipe, torch_device(spec.device, spec.recipe.precision)
     train_split, test_split = splits_on(device, images, decoders=_decoders(spec))
     count = len(train_split)
     if 0 < count % recipe.batch_size < recipe.batch_parts:

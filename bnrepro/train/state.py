@@ -12,7 +12,7 @@ import safetensors.numpy
 from bnrepro.spec.run import EpochRecord
 from bnrepro.spec.trainer import Slot
 from bnrepro.train.model import Scores, TrainedModel
-from bnrepro.train.share import CHECKPOINT_FORMAT
+from bnrepro.train.share import CHECKPOINT_FORMAT, read
 
 
 @dataclass(kw_only=True)
@@ -45,14 +45,11 @@ class State:
         saved = slot.load()
         if saved is None:
             return cls()
-        arrays = safetensors.numpy.load(saved)
-        fields = json.loads(arrays.pop("state").tobytes())
-        if (fields.pop("format", None), fields.pop("initial_digest", None)) != (
-            CHECKPOINT_FORMAT,
-            model.initial_digest,
-        ):
+        held = read(saved)
+        if held is None or held[0].pop("initial_digest", None) != model.initial_digest:
             slot.reject("was written by another version, or this machine draws other initial tensors")
             return cls()
+        fields, arrays = held
         fields["curve"] = [EpochRecord.model_validate_json(json.dumps(epoch)) for epoch in fields["curve"]]
         fields["loss_sum"] = float.fromhex(fields["loss_sum"])
         model.load(arrays)

@@ -138,7 +138,8 @@ class FusedUnit(Function):
         first, *more = (_channels_last(grad) for grad in grads if grad is not None)
         grad, other = first, more[0] if more else None
         wants_x = of_images or of_weight or of_bias
-        norm = calls.norm_backward(grad, x, ctx.done, y, other, relu=ctx.relu, wants_x=wants_x)
+        # Nobody else has seen x, and a graph is walked once.
+        norm = calls.norm_backward(grad, x, ctx.done, y, other, relu=ctx.relu, wants_x=wants_x, over_x=True)
         found: Gradients = (None, None, None)
         if norm.x is not None:
             images = _unread(ctx.shape, grad) if images is None else images

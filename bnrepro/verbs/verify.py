@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bnrepro.carry_out import carry_out
 from bnrepro.errors import BnreproError, UsageError
 from bnrepro.files import write_atomically
 from bnrepro.history import Diff, append, baseline_of, diff
-from bnrepro.plan_text import plan_lines
 from bnrepro.progress import shown
-from bnrepro.publish import document_for, write_document
+from bnrepro.publish import write_document
 from bnrepro.report.night import write_night
 from bnrepro.report.site import write_site
 from bnrepro.session import Session
@@ -31,23 +31,14 @@ def verify(arguments: argparse.Namespace) -> int:
     _refuse(arguments)
     out = standard_error() if arguments.json else standard_output()
     session = Session.begin(arguments, out.say)
-    suite = session.suite
-    for stage in session.stages():
-        for line in plan_lines(stage.plan, look=stage.name, jobs=session.jobs):
-            out.say(line)
-        with shown(stage.plan, out) as listener:
-            suite.train(stage.plan, session.pool(stage.window), listener)
-    documents = [
-        document_for(question, suite, data=session.data, scale_reason=session.scale_reason)
-        for question in suite.questions
-    ]
+    documents = carry_out(session, say=out.say, following=lambda stage: shown(stage, out, jobs=session.jobs))
     # Verdicts are told before anything is made of them that can fail.
     for document in documents:
         write_document(document, arguments.reports)
         if arguments.json:
             sys.stdout.write(json.dumps(document.model_dump(mode="json")) + "\n")
     _show(documents, arguments.reports, out)
-    left = unfinished_summary(suite.unfinished)
+    left = unfinished_summary(session.suite.unfinished)
     if left is not None:
         out.say(left)
     _publish(documents, arguments, out)

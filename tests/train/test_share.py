@@ -53,3 +53,8 @@ def test_a_checkpoint_of_another_format_holds_nothing_that_can_be_used() -> None
     fields = {"format": CHECKPOINT_FORMAT - 1, "epoch": 8, "step": 0}
     text = np.frombuffer(json.dumps(fields).encode(), dtype=np.uint8)
     assert share_done(safetensors.numpy.save({"state": text}), a_run().recipe, digits.TRAIN_IMAGES) == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", safetensors.numpy.save({"other": np.zeros(1)})])
+def test_what_is_no_checkpoint_holds_nothing_that_can_be_used(content: bytes) -> None:
+    assert share_done(content, a_run().recipe, digits.TRAIN_IMAGES) == 0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Annotated, ClassVar, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from bnrepro.spec.arms import Arm, ArmField
 from bnrepro.spec.metrics import Metric
@@ -48,13 +48,7 @@ class ReferenceForm(Enum):
     EITHER = "a number or a range"
 
 
-class Documented(Value):
-    """A value whose field docstrings become descriptions in the JSON schema."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
-class CheckBase(Documented):
+class CheckBase(Value):
     """The fields that all kinds share."""
 
     id: Identifier

@@ -17,7 +17,11 @@ from bnrepro.spec.bench import Workload
 from bnrepro.spec.recipe import Precision
 from bnrepro.train.bench.work import ConvolutionWork, convolution_work, learns_before_output
 
-_DTYPES = {Precision.FLOAT32: torch.float32, Precision.BFLOAT16: torch.bfloat16}
+_DTYPES = {
+    Precision.FLOAT32: torch.float32,
+    Precision.TF32: torch.float32,
+    Precision.BFLOAT16: torch.bfloat16,
+}
 
 
 @dataclass(frozen=True, kw_only=True)

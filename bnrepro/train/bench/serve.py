@@ -13,7 +13,7 @@ import torch
 from bnrepro.errors import BnreproError
 from bnrepro.spec.bench import Broken, Contender, Go, Halted, Memory, Ready, Timed, Workload
 from bnrepro.spec.networks import Family, Network
-from bnrepro.spec.run import DeviceKind
+from bnrepro.spec.run import RunSpec
 from bnrepro.train.bench.contenders import steps_of
 from bnrepro.train.bench.memory import forget_peak, held_bytes, peak_bytes
 from bnrepro.train.environment import describe_environment, torch_device
@@ -36,7 +36,7 @@ def serve(contender: Contender, workload: Workload, connection: Connection) -> N
 
 
 def _serve(contender: Contender, workload: Workload, connection: Connection) -> None:
-    device = _device(contender, workload.spec.device)
+    device = _device(contender, workload.spec)
     next(steps_of(contender, _tiny(workload), device))
     steps = steps_of(contender, workload, device)
     memory = _warm_up(steps, workload, device)
@@ -51,9 +51,11 @@ def _serve(contender: Contender, workload: Workload, connection: Connection) -> 
         connection.send(Halted())
 
 
-def _device(contender: Contender, kind: DeviceKind) -> torch.device:
+def _device(contender: Contender, spec: RunSpec) -> torch.device:
     """Torch as a run of ours sets it up, or as it comes for the plain loop."""
-    return torch.device(kind.value) if contender is Contender.PLAIN else torch_device(kind)
+    if contender is Contender.PLAIN:
+        return torch.device(spec.device.value)
+    return torch_device(spec.device, spec.recipe.precision)
 
 
 def _warm_up(steps: Iterator[None], workload: Workload, device: torch.device) -> Memory | None:

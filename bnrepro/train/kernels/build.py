@@ -26,24 +26,29 @@ class NotCompiled(Exception):
     """There is no library, and why."""
 
 
-@cache
 def library() -> ctypes.CDLL:
-    """The compiled kernels, found in the user's cache or made there.
+    """The compiled kernels, found in the user's cache or made there; asked for once in a process.
 
     Raises:
         NotCompiled: they were turned off, no C compiler is here, or it fails.
     """
+    found = _found()
+    if isinstance(found, str):
+        raise NotCompiled(found)
+    return found
+
+
+@cache
+def _found() -> ctypes.CDLL | str:
+    """The library, or why there is none: a process trains with the same kernels from start to end, and says which."""
     if os.environ.get(SWITCH) == "off":
-        raise NotCompiled(f"{SWITCH}=off")
-    compiler = _compiler()
-    name = f"kernels-{_fingerprint(compiler)}.so"
+        return f"{SWITCH}=off"
     try:
-        folder = _cache_folder()
-        if not (folder / name).exists():
-            compile_into(folder / name, compiler, flags=(NATIVE,))
-        return ctypes.CDLL(str(folder / name))
+        return ctypes.CDLL(str(_kept(_cache_folder(), _compiler())))
+    except NotCompiled as reason:
+        return str(reason)
     except OSError as error:
-        raise NotCompiled(f"the compiled kernels cannot be kept or loaded: {error}") from error
+        return f"the compiled kernels cannot be kept or loaded: {error}"
 
 
 def describe() -> str:
@@ -56,19 +61,35 @@ def describe() -> str:
 
 
 def compile_into(target: Path, compiler: Path, *, flags: Sequence[str] = ()) -> None:
-    """Compile the kernels into a shared library, which appears whole or not at all.
+    """Compile the kernels into a shared library.
 
     Raises:
         NotCompiled: the compiler refuses.
-        OSError: it cannot be started, or the folder not be written.
+        OSError: it cannot be started.
     """
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".compiling-") as folder:
-        made = Path(folder) / target.name
-        command = [str(compiler), *_FLAGS, *flags, str(_FOLDER / _SOURCE), "-lm", "-o", str(made)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the user's own compiler
-        if done.returncode:
-            raise NotCompiled(f"{compiler} failed: {done.stderr.strip().splitlines()[:1]}")
-        made.replace(target)
+    command = [str(compiler), *_FLAGS, *flags, str(_FOLDER / _SOURCE), "-lm", "-o", str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the user's own compiler
+    if done.returncode:
+        raise NotCompiled(f"{compiler} failed: {done.stderr.strip().splitlines()[:1]}")
+
+
+def _kept(folder: Path, compiler: Path) -> Path:
+    """The library of this processor and compiler, made where it is not yet, or was damaged.
+
+    Its name ends in its digest: loading half of a library would end the process.
+    """
+    name = f"kernels-{_fingerprint(compiler)}"
+    for path in folder.glob(f"{name}-*.so"):
+        if path.name == f"{name}-{_digest(path)}.so":
+            return path
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".compiling-") as aside:
+        made = Path(aside) / "kernels.so"
+        compile_into(made, compiler, flags=(NATIVE,))
+        return made.replace(folder / f"{name}-{_digest(made)}.so")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def _compiler() -> Path:
@@ -81,7 +102,10 @@ def _compiler() -> Path:
 
 
 def _cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError as error:
+        raise NotCompiled(f"there is no folder to keep the compiled kernels in: {error}") from error
     folder = Path(base) / "bnrepro"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

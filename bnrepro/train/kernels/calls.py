@@ -71,11 +71,14 @@ def norm_forward(
 
     Raises:
         ValueError: there is only one pixel a channel, which has no variance.
+        TypeError: gamma or beta are of another type.
     """
     channels = x.shape[1]
     pixels = x.numel() // channels
     if pixels < 2:
         raise ValueError(f"BatchNorm needs more than one value a channel to train, and {tuple(x.shape)} has one")
+    if gamma.dtype != torch.float32 or beta.dtype != torch.float32:
+        raise TypeError(f"gamma and beta are float32 whatever the images are, not {gamma.dtype} and {beta.dtype}")
     y = torch.empty_like(x)
     done = torch.empty(4, channels)
     mean, variance = (None, None) if running is None else running
@@ -97,6 +100,7 @@ def norm_backward(
     *,
     relu: bool,
     wants_x: bool,
+    over_x: bool = False,
 ) -> NormGradients:
     """The way back through :func:`norm_forward`.
 
@@ -108,10 +112,11 @@ def norm_backward(
         other: a further gradient of that output, as ``grad``.
         relu: as there.
         wants_x: whether the gradient of x is needed.
+        over_x: whether it may take the place of x in memory.
     """
     channels = x.shape[1]
     masked = None if y is None else torch.empty_like(x)
-    grad_x = torch.empty_like(x) if wants_x else None
+    grad_x = None if not wants_x else x if over_x else torch.empty_like(x)
     grad_gamma, grad_beta = torch.empty(channels), torch.empty(channels)
     _call(
         _function("norm_backward", x.dtype)(
@@ -159,13 +164,14 @@ def cropped(
     """Windows out of images of a set, as :func:`bnrepro.train.batches.shifted` cuts them, (n, C, H, W) uint8.
 
     Args:
-        images: the set, (N, C, H, W) uint8, contiguous.
+        images: the set, (N, C, H, W) uint8; copied at every call if it is not contiguous.
         chosen: (n,) int64, which of them.
         pad: black pixels around each.
         down: (n,) int64, upper edges of the windows, 0 … 2·pad.
         right: (n,) int64, left edges, likewise.
         mirror: (n,) bool.
     """
+    images = images.contiguous()
     _, channels, height, width = images.shape
     out = torch.empty((len(chosen), channels, height, width), dtype=torch.uint8, memory_format=torch.channels_last)
     _function("cropped")(

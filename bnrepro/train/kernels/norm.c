@@ -47,8 +47,9 @@ static void NAME(affine)(const ELEMENT *x, struct shape shape, const float *scal
     else NAME(affine_of)(x, shape, scale, shift, NULL, 0, y);
 }
 
-/* Sums over the pixels of the gradient and of its product with x - mean, by lane. The gradient, to which `other` is added, is taken where ReLU's
-   output, which is y, or x * scale + shift where that is all there is, lies above 0; it is kept in `masked` if asked. */
+/* Sums over the pixels of the gradient and of its product with x - mean, by lane. The gradient, to which `other` is added,
+   is 0 where ReLU's output, which is y, or x * scale + shift where that is all there is, lies at 0 or below; where it is
+   NaN, the gradient passes, as in torch. It is kept in `masked` if asked. */
 INLINE void NAME(reduce_of)(const ELEMENT *grad, const ELEMENT *other, const ELEMENT *x, const ELEMENT *y, struct shape shape,
                             const float *scale, const float *shift, const float *mean, int relu, ELEMENT *masked,
                             double *sums, double *products) {
@@ -63,7 +64,7 @@ INLINE void NAME(reduce_of)(const ELEMENT *grad, const ELEMENT *other, const ELE
                     if (other) value += LOAD(other + at);
                     if (relu) {
                         floats output = y ? LOAD(y + at) : input * load_float(scale + own) + load_float(shift + own);
-                        value = without(value, ~(output > 0));
+                        value = without(value, output <= 0);
                     }
                     if (masked) STORE(masked + at, value);
                     sum[v] += value;
@@ -95,7 +96,7 @@ INLINE void NAME(back_of)(const ELEMENT *grad, const ELEMENT *x, struct shape sh
             for (int v = 0; v < VECTORS; v++) {
                 long own = lane + v * LANES, at = row * shape.lanes + own;
                 floats input = LOAD(x + at), value = LOAD(grad + at), factor = load_float(scale + own);
-                if (relu) value = without(value, ~(input * factor + load_float(shift + own) > 0));
+                if (relu) value = without(value, input * factor + load_float(shift + own) <= 0);
                 value = value * factor + (input * load_float(slope + own) + load_float(offset + own));
                 STORE(grad_x + at, value);
             }
