@@ -105,7 +105,8 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         "--jobs",
         type=_positive,
         metavar="N",
-        help="runs at once (default: cores, or 1 on CUDA; with --executor ray or slurm as many as the cluster takes)",
+        help="runs at once (default: cores; on CUDA as many as would fill the GPU and fit into it; with --executor ray "
+        "or slurm as many as the cluster takes)",
     )
     parser.add_argument("--networks", type=_networks, default=(), metavar="A,B", help="only these of the claim's")
     parser.add_argument("--seeds", type=_positive, metavar="N", help="one look at N seeds, not the claim's looks")

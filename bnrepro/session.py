@@ -10,14 +10,16 @@ from pathlib import Path
 from bnrepro.cost import PUBLISHED_SHAPES, DataShape
 from bnrepro.data import PreparedData, find_cifar10, prepare
 from bnrepro.deadline import Deadline
-from bnrepro.device import choose_device
+from bnrepro.device import choose_device, first_gpu
 from bnrepro.errors import DataError, NothingSelected, UsageError
 from bnrepro.execute.executor import Executor
 from bnrepro.execute.placement import ExecutorKind, Placement
 from bnrepro.execute.window import ALWAYS_OPEN, Window
+from bnrepro.gpu_jobs import Choice, choose_jobs, demands_of
 from bnrepro.plan import NOT_AT_HAND, DataFacts, Setting
+from bnrepro.processes import available_cores
 from bnrepro.question import ARITHMETIC, Question, ask, refuse_unknown
-from bnrepro.recipes import RECIPES
+from bnrepro.recipes import RECIPES, recipe_for
 from bnrepro.spec.claim import Claim
 from bnrepro.spec.load import LoadedClaim, References, check_references, load_claims, load_references
 from bnrepro.spec.recipe import DatasetName, Precision
@@ -85,7 +87,10 @@ class Session:
         facts = {name: DataFacts(digest=found.digest, shape=_shape(found)) for name, found in data.items()}
         for name in absent:
             facts[name] = DataFacts(digest=NOT_AT_HAND, shape=PUBLISHED_SHAPES[name])
-        placement = _placement(arguments, device)
+        shared = _gpu_jobs(arguments, device, questions, precision, {name: each.shape for name, each in facts.items()})
+        if shared is not None:
+            say(shared.told)
+        placement = _placement(arguments, device, jobs=arguments.jobs if shared is None else shared.jobs)
         if placement.told and not only_plan:
             say(placement.told)
         setting = Setting(
@@ -136,11 +141,32 @@ class Session:
         return share_done(checkpoint, spec.recipe, train_images)
 
 
-def _placement(arguments: argparse.Namespace, device: DeviceKind) -> Placement:
+def _gpu_jobs(
+    arguments: argparse.Namespace,
+    device: DeviceKind,
+    questions: Sequence[Question],
+    precision: Precision,
+    shapes: Mapping[DatasetName, DataShape],
+) -> Choice | None:
+    """How many runs share this machine's GPU, where there is one and nobody says."""
+    open_to_us = arguments.jobs is None and arguments.executor == ExecutorKind.LOCAL and arguments.processes == 1
+    gpu = first_gpu() if open_to_us and device is DeviceKind.CUDA else None
+    if gpu is None:
+        return None
+    runs = (
+        (network, arm, recipe_for(network, question.scale).model_copy(update={"precision": precision}))
+        for question in questions
+        if question.claim.trains
+        for network, arm in question.cells
+    )
+    return choose_jobs(gpu, demands_of(runs, shapes, gpu), cores=available_cores())
+
+
+def _placement(arguments: argparse.Namespace, device: DeviceKind, *, jobs: int | None) -> Placement:
     return Placement(
         kind=ExecutorKind(arguments.executor),
         device=device,
-        asked_jobs=arguments.jobs,
+        asked_jobs=jobs,
         ray_address=arguments.ray_address,
         gpus_per_run=arguments.gpus_per_run,
         cpus_per_run=arguments.cpus_per_run,

@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "execute": {"errors", "spec", "identity", "store", "signals", "processes", "deadline", "packing"},
     "device": {"errors", "spec"},
     "cost": {"errors", "spec", "packing"},
+    "gpu_jobs": {"spec", "device", "cost", "wording"},
     "plan": {"errors", "spec", "recipes", "identity", "store", "cost"},
     "measure": {"errors", "spec"},
     "checks": {"errors", "spec", "recipes", "stats", "measure", "wording"},

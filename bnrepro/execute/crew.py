@@ -106,10 +106,10 @@ class Assignment:
     ended: Message | None = None
     """The worker's last word about the run."""
 
-    def started(self) -> Started:
-        """It is at work, which is told once."""
+    def started(self, *, late: bool = False) -> Started:
+        """It is at work, or was when nobody looked, which is told once."""
         self.told_begun = True
-        return Started(spec=self.spec)
+        return Started(spec=self.spec, late=late)
 
     @property
     def cut_short(self) -> bool:

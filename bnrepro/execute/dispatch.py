@@ -77,7 +77,7 @@ class Dispatcher:
         try:
             while True:
                 yield from self._begin(queue, probes, tries, working)
-                if not working and (self._window.closed or not abroad):
+                if not working and not self._may_go_on(queue, abroad):
                     break
                 if self._window.closed:
                     asked_to_stop = _hurry(self._crew, working, asked_to_stop)
@@ -90,6 +90,8 @@ class Dispatcher:
                         queue.append(each.spec)
                         continue
                     event = self._outcome(each)
+                    if isinstance(event, Finished) and event.trained and not each.told_begun:
+                        yield each.started(late=True)
                     if isinstance(event, Retried):
                         queue.append(each.spec)
                     elif isinstance(event, Waiting):
@@ -106,6 +108,10 @@ class Dispatcher:
                 yield tries[run_key(spec)].left(spec)
         finally:
             _stop_all(self._crew, working)
+
+    def _may_go_on(self, queue: Sequence[RunSpec], abroad: Abroad) -> bool:
+        """Whether anything can still come where nobody is at work: others' results, or room for a run that waits."""
+        return bool(abroad and not self._window.closed) or self._window.next_of(queue) is not None
 
     def _begin(
         self, queue: deque[RunSpec], probes: Wanted, tries: Mapping[str, Tries], working: list[Assignment]
@@ -140,7 +146,7 @@ class Dispatcher:
         for worker, message in self._crew.news([each.worker for each in working], POLL_SECONDS):
             each = by_worker[id(worker)]
             if not each.told_begun:
-                yield each.started()
+                yield each.started(late=not isinstance(message, Begun))
             if isinstance(message, Progress):
                 yield Advanced(spec=each.spec, progress=message)
             elif isinstance(message, Note):

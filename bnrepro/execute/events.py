@@ -14,6 +14,8 @@ class Started:
     """A worker has begun a run."""
 
     spec: RunSpec
+    late: bool = False
+    """It was noticed only by what it said later, so that how long the run took is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,7 +67,7 @@ class Forecast:
             return
         run, now = self._runs[event.spec], self._clock()
         match event:
-            case Started():
+            case Started(late=False):
                 run.begin(_State.UNDER_WAY, now)
             case Waiting():
                 run.begin(_State.ELSEWHERE, now)

@@ -16,6 +16,9 @@ from bnrepro.spec.run import DeviceKind
 from bnrepro.spec.trainer import Prober, Trainer
 from bnrepro.store import Store
 
+_LEAST_SHARE = 0.0001
+"""Of a GPU: Ray counts in ten-thousandths."""
+
 
 class ExecutorKind(StrEnum):
     """As ``--executor`` names it."""
@@ -61,8 +64,10 @@ class Placement:
                 f"--gpus-per-run {gpus:g}: SLURM gives whole GPUs; where yours shares them, ask in its own words, such "
                 "as --slurm gres=shard:1"
             )
-        if gpus > 1 and not gpus.is_integer():
-            raise UsageError(f"--gpus-per-run {gpus:g}: a part of one GPU, or a whole number of them")
+        if gpus < _LEAST_SHARE or (gpus > 1 and not gpus.is_integer()):
+            raise UsageError(
+                f"--gpus-per-run {gpus:g}: a part of one GPU, or a whole number of them; no less than {_LEAST_SHARE:g}"
+            )
 
     @property
     def jobs(self) -> int:
@@ -71,7 +76,9 @@ class Placement:
             return self.asked_jobs
         if self.kind is ExecutorKind.LOCAL:
             return available_cores() if self.device is DeviceKind.CPU else 1
-        return available_cores() if self.is_here and self.device is DeviceKind.CPU else 1
+        if self.is_here and self.device is DeviceKind.CPU:
+            return max(1, available_cores() // (self.cpus_per_run or 1))
+        return 1
 
     @property
     def is_here(self) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from bnrepro.errors import UsageError
 from bnrepro.execute.crew import Worker
 from bnrepro.execute.dispatch import Dispatcher
 from bnrepro.execute.messages import Broken, Message, Stopped
@@ -130,7 +131,8 @@ class RayCrew:
         """One task each, which Ray begins where there is room."""
         for job in jobs:
             ray, share = self._connected(), self._asked_by(job.spec)
-            refuse_too_much(ray, share)
+            if share != self._asked:  # else whoever asked for room has looked, and a cluster may be empty for a while
+                refuse_too_much(ray, share)
             order = Order(
                 job=job.model_copy(update={"data": job.data.resolve()}),
                 store=self._store_root,
@@ -181,6 +183,16 @@ class RayCrew:
             yield from outcome.messages()
 
     def _asked_by(self, spec: RunSpec) -> Share:
+        """What a run takes.
+
+        Raises:
+            UsageError: parts of GPUs for processes that need one each.
+        """
+        if spec.device is DeviceKind.CUDA and spec.processes > 1 and self._share.gpus < 1:
+            raise UsageError(
+                f"--gpus-per-run {self._share.gpus:g}: each of the {spec.processes} processes of a run needs a GPU of "
+                "its own"
+            )
         share = self._share if spec.device is DeviceKind.CUDA else Share(cpus=self._share.cpus, gpus=0)
         return share.times(spec.processes)
 
@@ -195,7 +207,8 @@ class RayCrew:
 
     def _connected(self) -> ModuleType:
         if self._ray is None:
-            self._ray = connect(self._address, cores=self._jobs)
+            cores = math.ceil(self._jobs * self._asked.cpus) if self._jobs and self._asked else None
+            self._ray = connect(self._address, cores=cores)
         return self._ray
 
     def _look(self, asked: Share | None = None) -> None:

@@ -119,11 +119,10 @@ class SlurmCrew:
             for first in range(0, len(waiting), ARRAY_LENGTH):
                 orders = [self._order(job) for job in waiting[first : first + ARRAY_LENGTH]]
                 try:
-                    submitted = _submitted(self._executor, orders, parameters)
+                    yield from (SlurmWorker(job=job) for job in _submitted(self._executor, orders, parameters))
                 except BaseException:
-                    self._queue.cancel_all()  # those whose numbers have not reached us
+                    self._queue.cancel_all()  # those whose numbers have not reached who asked for them
                     raise
-                yield from (SlurmWorker(job=job) for job in submitted)
 
     def news(self, workers: Sequence[Worker], seconds: float) -> Iterator[tuple[Worker, Message]]:
         """What became of the jobs that have ended, by their outcomes and by SLURM's queue."""

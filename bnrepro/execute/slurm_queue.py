@@ -30,8 +30,8 @@ _OVER = frozenset(
     ]
 )
 
-_NEVER = frozenset(["PartitionTimeLimit", "PartitionNodeLimit", "BadConstraints", "InvalidAccount", "InvalidQOS"])
-"""Reasons for waiting that no patience helps."""
+_NEVER = frozenset(["PartitionTimeLimit", "BadConstraints", "InvalidAccount", "InvalidQOS"])
+"""Reasons for waiting that no patience helps. Not PartitionNodeLimit, which also tells of machines that are drained."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -138,8 +138,11 @@ class FusedUnit(Function):
         first, *more = (_channels_last(grad) for grad in grads if grad is not None)
         grad, other = first, more[0] if more else None
         wants_x = of_images or of_weight or of_bias
-        # Nobody else has seen x, and a graph is walked once.
+        if ctx.done is None:
+            raise RuntimeError("a unit's graph is walked back once: its gradients took the place of what it kept")
+        # Nobody else has seen x.
         norm = calls.norm_backward(grad, x, ctx.done, y, other, relu=ctx.relu, wants_x=wants_x, over_x=True)
+        ctx.done = None
         found: Gradients = (None, None, None)
         if norm.x is not None:
             images = _unread(ctx.shape, grad) if images is None else images

@@ -15,7 +15,7 @@ from bnrepro.spec.recipe import Precision
 from bnrepro.spec.run import RunSpec
 from bnrepro.spec.trainer import Interrupted
 from bnrepro.train import model as model_module
-from bnrepro.train.capture import WARM_UP_STEPS, CapturedStep, Recorder, recorder_for
+from bnrepro.train.capture import WARM_UP_STEPS, CapturedStep, CudaRecorder, Recorder, recorder_for
 from bnrepro.train.model import TrainedModel
 from bnrepro.train.run import train
 from bnrepro.train.team import ALONE, Team
@@ -184,11 +184,17 @@ def test_a_run_too_short_to_record_says_so(monkeypatch: pytest.MonkeyPatch) -> N
     assert record.environment["step"] == "one by one (too few full batches to capture one)"
 
 
-def test_what_a_recorded_step_returns_stays_as_it_is_at_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, inputs, labels = model_and_batch(monkeypatch)
-    outcomes = [model.step(inputs, labels) for _ in range(WARM_UP_STEPS + 3)]
-    losses = [loss.item() for loss, _ in outcomes]
-    assert len(set(losses)) == len(losses)
+def test_what_a_replayed_step_returns_stays_as_it_is_at_the_next_one() -> None:
+    captured = CapturedStep(NotedWork(), batch_size=4, discard=lambda: None)
+    loss, correct = torch.zeros(()), torch.zeros(())
+
+    def step(inputs: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Leaves what came of it where it did before, as a graph does."""
+        return loss.copy_(inputs.sum()), correct.copy_(labels.sum())
+
+    batches = [torch.full((4,), float(number)) for number in range(WARM_UP_STEPS + 3)]
+    outcomes = [captured.take(step, batch, 2 * batch) for batch in batches][WARM_UP_STEPS:]
+    assert [(first.item(), second.item()) for first, second in outcomes] == [(12, 24), (16, 32), (20, 40)]
 
 
 def test_a_recorded_step_follows_the_learning_rate(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,3 +250,67 @@ def test_batches_of_another_size_are_never_replayed() -> None:
         assert total.item() == 2 * size * number
     assert taken == sizes
     assert recorder.done == [*["beside"] * (WARM_UP_STEPS + 1), "record", "replay", "replay"]
+
+
+class FakeCuda:
+    """The calls of torch.cuda that a recording makes, in their order; ``broken`` ones fail."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *broken: str) -> None:
+        self.calls: list[str] = []
+        self._broken = broken
+        fake = self
+
+        class Stream:
+            def __init__(self, *_: object) -> None:
+                self.wait_stream = fake.noting("wait")
+
+        class Graph:
+            capture_begin, capture_end, replay = (fake.noting(name) for name in ("begin", "end", "replay"))
+
+        monkeypatch.setattr(torch.cuda, "Stream", Stream)
+        monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+        monkeypatch.setattr(torch.cuda, "current_stream", Stream)
+        monkeypatch.setattr(torch.cuda, "stream", self._stream)
+        for name in ("synchronize", "empty_cache"):
+            monkeypatch.setattr(torch.cuda, name, self.noting(name))
+
+    def noting(self, name: str) -> Callable[..., None]:
+        def call(*_: object) -> None:
+            self.calls.append(name)
+            if name in self._broken:
+                raise RuntimeError(f"{name} failed")
+
+        return call
+
+    @contextmanager
+    def _stream(self, _: object) -> Iterator[None]:
+        self.calls.append("stream")
+        try:
+            yield
+        finally:
+            self.calls.append("usual stream")
+
+
+def test_cuda_records_on_a_stream_of_its_own_with_all_idle_memory_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = FakeCuda(monkeypatch)
+    recorder = CudaRecorder(torch.device("cuda"))
+    with recorder.beside():
+        cuda.noting("step")()
+    assert cuda.calls == ["wait", "stream", "step", "usual stream", "wait"]
+    cuda.calls.clear()
+    recorder.record(cuda.noting("step"))
+    recorder.replay()
+    recording = ["stream", "begin", "step", "end", "usual stream"]
+    assert cuda.calls == ["synchronize", "empty_cache", *recording, "replay"]
+
+
+@pytest.mark.parametrize("broken", [("step",), ("step", "end"), ("end",), ("begin",)])
+def test_a_recording_that_fails_is_ended_and_says_what_failed_first(
+    broken: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cuda = FakeCuda(monkeypatch, *broken)
+    recorder = CudaRecorder(torch.device("cuda"))
+    with pytest.raises(RuntimeError, match=f"^{broken[0]} failed$"):
+        recorder.record(cuda.noting("step"))
+    assert cuda.calls[-1] == "usual stream"
+    assert cuda.calls.count("end") == (broken != ("begin",))

@@ -13,13 +13,15 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from bnrepro.errors import DeviceError
+
 _FOLDER = Path(__file__).parent
 _SOURCE = "kernels.c"
 # Contracting a product and a sum would change the last bits from processor to processor.
 _FLAGS = ("-std=gnu11", "-O3", "-ffp-contract=off", "-Wno-psabi", "-shared", "-fPIC")
 NATIVE = "-march=native"
 SWITCH = "BNREPRO_KERNELS"
-"""The environment variable that turns the kernels off: ``BNREPRO_KERNELS=off``."""
+"""The environment variable that turns the kernels ``off``; ``on`` is the default."""
 
 
 class NotCompiled(Exception):
@@ -31,6 +33,7 @@ def library() -> ctypes.CDLL:
 
     Raises:
         NotCompiled: they were turned off, no C compiler is here, or it fails.
+        DeviceError: the switch says neither on nor off.
     """
     found = _found()
     if isinstance(found, str):
@@ -41,14 +44,17 @@ def library() -> ctypes.CDLL:
 @cache
 def _found() -> ctypes.CDLL | str:
     """The library, or why there is none: a process trains with the same kernels from start to end, and says which."""
-    if os.environ.get(SWITCH) == "off":
+    switch = os.environ.get(SWITCH, "on")
+    if switch not in ("on", "off"):
+        raise DeviceError(f"{SWITCH} is on or off, not {switch!r}")
+    if switch == "off":
         return f"{SWITCH}=off"
     try:
         return ctypes.CDLL(str(_kept(_cache_folder(), _compiler())))
     except NotCompiled as reason:
         return str(reason)
     except OSError as error:
-        return f"the compiled kernels cannot be kept or loaded: {error}"
+        return f"the compiled kernels cannot be kept or loaded: {error.strerror or type(error).__name__}"
 
 
 def describe() -> str:
@@ -57,7 +63,7 @@ def describe() -> str:
         library()
     except NotCompiled as reason:
         return f"torch's own ({reason})"
-    return f"compiled by {_compiler()}"
+    return f"compiled by {_compiler().resolve().name}"
 
 
 def compile_into(target: Path, compiler: Path, *, flags: Sequence[str] = ()) -> None:
@@ -70,7 +76,8 @@ def compile_into(target: Path, compiler: Path, *, flags: Sequence[str] = ()) -> 
     command = [str(compiler), *_FLAGS, *flags, str(_FOLDER / _SOURCE), "-lm", "-o", str(target)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the user's own compiler
     if done.returncode:
-        raise NotCompiled(f"{compiler} failed: {done.stderr.strip().splitlines()[:1]}")
+        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise NotCompiled(f"{compiler.name} failed: {said[0]}")
 
 
 def _kept(folder: Path, compiler: Path) -> Path:

@@ -4,12 +4,16 @@
    pixels are carried on in double. A vector has 16 lanes whatever the processor has, and nothing may be reassociated or
    contracted: every processor and compiler gives the same bits. One thread. */
 
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "pairs of bfloat16 are taken apart as little-endian processors keep them"
+#endif
+
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LANES = 16, VECTORS = 4, TILE = LANES * VECTORS, CHUNK_BYTES = 16384 };
+enum { LANES = 16, PAIR = 2 * LANES, TILE = 2 * PAIR, VECTORS = TILE / LANES, CHUNK_BYTES = 16384 };
 
 typedef float floats __attribute__((vector_size(4 * LANES)));
 typedef int32_t integers __attribute__((vector_size(4 * LANES)));
@@ -31,18 +35,48 @@ INLINE floats load_float(const float *from) {
 
 INLINE void store_float(float *to, floats value) { memcpy(to, &value, sizeof value); }
 
+/* 32 elements as two vectors. Of float, the first and the second half. Of bfloat16, the even and the odd ones: two stand
+   in the same 32 bits, so that a shift and a mask take them apart. */
+INLINE void load_pair_float32(const float *from, floats pair[2]) {
+    pair[0] = load_float(from);
+    pair[1] = load_float(from + LANES);
+}
+
+INLINE void store_pair_float32(float *to, const floats pair[2]) {
+    store_float(to, pair[0]);
+    store_float(to + LANES, pair[1]);
+}
+
+INLINE void load_pair_bfloat16(const uint16_t *from, floats pair[2]) {
+    bits both;
+    memcpy(&both, from, sizeof both);
+    pair[0] = (floats)(both << 16);
+    pair[1] = (floats)(both & 0xffff0000);
+}
+
+/* A bfloat16 in the upper half, to the nearest, ties to even. NaN stays NaN: what arithmetic makes of numbers and of
+   bfloat16 has zeros in the lower half, so that nothing carries. */
+INLINE bits rounded(floats value) {
+    bits whole = (bits)value;
+    return whole + 0x7fff + (whole >> 16 & 1);
+}
+
+INLINE void store_pair_bfloat16(uint16_t *to, const floats pair[2]) {
+    bits both = rounded(pair[0]) >> 16 | (rounded(pair[1]) & 0xffff0000);
+    memcpy(to, &both, sizeof both);
+}
+
+/* Where an element of a row stands among the lanes of its pairs. */
+INLINE long lane_of_float32(long element) { return element; }
+
+INLINE long lane_of_bfloat16(long element) {
+    return element / PAIR * PAIR + element % 2 * LANES + element % PAIR / 2;
+}
+
 INLINE floats load_bfloat16(const uint16_t *from) {
     halves value;
     memcpy(&value, from, sizeof value);
     return (floats)(__builtin_convertvector(value, bits) << 16);
-}
-
-/* To the nearest, ties to even; NaN stays NaN. */
-INLINE void store_bfloat16(uint16_t *to, floats value) {
-    bits nan = (bits)(value != value), whole = (bits)value;
-    whole = (whole + 0x7fff + (whole >> 16 & 1)) >> 16;
-    halves rounded = __builtin_convertvector((whole & ~nan) | (nan & 0x7fc0), halves);
-    memcpy(to, &rounded, sizeof rounded);
 }
 
 INLINE void add_to(double *sums, floats values) {
@@ -111,19 +145,6 @@ static int take(struct room *room, struct shape shape, long element_bytes) {
     return 1;
 }
 
-/* A value of each channel, by lane. */
-static float *spread(const float *by_channel, struct shape shape, float *by_lane) {
-    for (long lane = 0; lane < shape.lanes; lane++) by_lane[lane] = by_channel[lane % shape.channels];
-    return by_lane;
-}
-
-/* The sum of one channel over its lanes. */
-static double folded(const double *by_lane, struct shape shape, long channel) {
-    double sum = 0;
-    for (long lane = channel; lane < shape.lanes; lane += shape.channels) sum += by_lane[lane];
-    return sum;
-}
-
 static float value_float32(float element) { return element; }
 
 static float value_bfloat16(uint16_t element) {
@@ -136,17 +157,14 @@ static float value_bfloat16(uint16_t element) {
 #define ELEMENT float
 #define NAME(x) x##_float32
 #define LOAD load_float
-#define STORE store_float
 #include "norm.c"
 #include "entries.c"
 #undef ELEMENT
 #undef NAME
 #undef LOAD
-#undef STORE
 
 #define ELEMENT uint16_t
 #define NAME(x) x##_bfloat16
 #define LOAD load_bfloat16
-#define STORE store_bfloat16
 #include "norm.c"
 #include "entries.c"

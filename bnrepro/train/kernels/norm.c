@@ -1,7 +1,22 @@
 /* BatchNorm over a batch, the sum with a shortcut, and ReLU; forward and backward.
 
-   Included once for each type of element: ELEMENT, LOAD, STORE and NAME(x) say which. What is left after the last whole row
+   Included once for each type of element: ELEMENT and NAME(x) say which. What is left after the last whole row
    is copied into a row of its own, padded so that it adds nothing to any sum. */
+
+/* A value of each channel, by lane. */
+static float *NAME(spread)(const float *by_channel, struct shape shape, float *by_lane) {
+    for (long element = 0; element < shape.lanes; element++)
+        by_lane[NAME(lane_of)(element)] = by_channel[element % shape.channels];
+    return by_lane;
+}
+
+/* The sum of one channel over its lanes. */
+static double NAME(folded)(const double *by_lane, struct shape shape, long channel) {
+    double sum = 0;
+    for (long element = channel; element < shape.lanes; element += shape.channels)
+        sum += by_lane[NAME(lane_of)(element)];
+    return sum;
+}
 
 /* Sums over the pixels of x - pivot and of its square, by lane. */
 static void NAME(moments)(const ELEMENT *x, struct shape shape, const float *pivot, double *sums, double *squares) {
@@ -10,11 +25,14 @@ static void NAME(moments)(const ELEMENT *x, struct shape shape, const float *piv
         for (long lane = 0; lane < shape.lanes; lane += TILE) {
             floats sum[VECTORS] = {0}, square[VECTORS] = {0};
             for (long row = start; row < end; row++)
-                for (int v = 0; v < VECTORS; v++) {
-                    long own = lane + v * LANES;
-                    floats distance = LOAD(x + row * shape.lanes + own) - load_float(pivot + own);
-                    sum[v] += distance;
-                    square[v] += distance * distance;
+                for (int p = 0; p < VECTORS; p += 2) {
+                    floats values[2];
+                    NAME(load_pair)(x + row * shape.lanes + lane + p * LANES, values);
+                    for (int v = p; v < p + 2; v++) {
+                        floats distance = values[v - p] - load_float(pivot + lane + v * LANES);
+                        sum[v] += distance;
+                        square[v] += distance * distance;
+                    }
                 }
             for (int v = 0; v < VECTORS; v++) {
                 add_to(sums + lane + v * LANES, sum[v]);
@@ -30,12 +48,18 @@ INLINE void NAME(affine_of)(const ELEMENT *x, struct shape shape, const float *s
                             const ELEMENT *shortcut, int relu, ELEMENT *y) {
     for (long row = shape.rows - 1; row >= 0; row--)
         for (long lane = 0; lane < shape.lanes; lane += TILE)
-            for (int v = 0; v < VECTORS; v++) {
-                long own = lane + v * LANES, at = row * shape.lanes + own;
-                floats value = LOAD(x + at) * load_float(scale + own) + load_float(shift + own);
-                if (shortcut) value += LOAD(shortcut + at);
-                if (relu) value = without(value, value < 0);
-                STORE(y + at, value);
+            for (long first = lane; first < lane + TILE; first += PAIR) {
+                long at = row * shape.lanes + first;
+                floats values[2], others[2];
+                NAME(load_pair)(x + at, values);
+                if (shortcut) NAME(load_pair)(shortcut + at, others);
+                for (int h = 0; h < 2; h++) {
+                    long own = first + h * LANES;
+                    values[h] = values[h] * load_float(scale + own) + load_float(shift + own);
+                    if (shortcut) values[h] += others[h];
+                    if (relu) values[h] = without(values[h], values[h] < 0);
+                }
+                NAME(store_pair)(y + at, values);
             }
 }
 
@@ -58,17 +82,22 @@ INLINE void NAME(reduce_of)(const ELEMENT *grad, const ELEMENT *other, const ELE
         for (long lane = 0; lane < shape.lanes; lane += TILE) {
             floats sum[VECTORS] = {0}, product[VECTORS] = {0};
             for (long row = start; row < end; row++)
-                for (int v = 0; v < VECTORS; v++) {
-                    long own = lane + v * LANES, at = row * shape.lanes + own;
-                    floats input = LOAD(x + at), value = LOAD(grad + at);
-                    if (other) value += LOAD(other + at);
-                    if (relu) {
-                        floats output = y ? LOAD(y + at) : input * load_float(scale + own) + load_float(shift + own);
-                        value = without(value, output <= 0);
+                for (int p = 0; p < VECTORS; p += 2) {
+                    long at = row * shape.lanes + lane + p * LANES;
+                    floats inputs[2], values[2], others[2], outputs[2];
+                    NAME(load_pair)(x + at, inputs);
+                    NAME(load_pair)(grad + at, values);
+                    if (other) NAME(load_pair)(other + at, others);
+                    if (y) NAME(load_pair)(y + at, outputs);
+                    for (int h = 0; h < 2; h++) {
+                        long own = lane + (p + h) * LANES;
+                        if (other) values[h] += others[h];
+                        if (!y) outputs[h] = inputs[h] * load_float(scale + own) + load_float(shift + own);
+                        if (relu) values[h] = without(values[h], outputs[h] <= 0);
+                        sum[p + h] += values[h];
+                        product[p + h] += values[h] * (inputs[h] - load_float(mean + own));
                     }
-                    if (masked) STORE(masked + at, value);
-                    sum[v] += value;
-                    product[v] += value * (input - load_float(mean + own));
+                    if (masked) NAME(store_pair)(masked + at, values);
                 }
             for (int v = 0; v < VECTORS; v++) {
                 add_to(sums + lane + v * LANES, sum[v]);
@@ -93,12 +122,18 @@ INLINE void NAME(back_of)(const ELEMENT *grad, const ELEMENT *x, struct shape sh
                           const float *shift, const float *slope, const float *offset, int relu, ELEMENT *grad_x) {
     for (long row = shape.rows - 1; row >= 0; row--)
         for (long lane = 0; lane < shape.lanes; lane += TILE)
-            for (int v = 0; v < VECTORS; v++) {
-                long own = lane + v * LANES, at = row * shape.lanes + own;
-                floats input = LOAD(x + at), value = LOAD(grad + at), factor = load_float(scale + own);
-                if (relu) value = without(value, input * factor + load_float(shift + own) <= 0);
-                value = value * factor + (input * load_float(slope + own) + load_float(offset + own));
-                STORE(grad_x + at, value);
+            for (long first = lane; first < lane + TILE; first += PAIR) {
+                long at = row * shape.lanes + first;
+                floats inputs[2], values[2];
+                NAME(load_pair)(x + at, inputs);
+                NAME(load_pair)(grad + at, values);
+                for (int h = 0; h < 2; h++) {
+                    long own = first + h * LANES;
+                    floats factor = load_float(scale + own);
+                    if (relu) values[h] = without(values[h], inputs[h] * factor + load_float(shift + own) <= 0);
+                    values[h] = values[h] * factor + (inputs[h] * load_float(slope + own) + load_float(offset + own));
+                }
+                NAME(store_pair)(grad_x + at, values);
             }
 }
 
@@ -128,15 +163,16 @@ int NAME(norm_forward)(const ELEMENT *x, long pixels, long channels, const float
     if (!take(&room, shape, sizeof(ELEMENT))) return -1;
     ELEMENT *rows = room.rows;
     float *pivot = room.floats;
-    for (long lane = 0; lane < shape.lanes; lane++) pivot[lane] = NAME(value)(x[lane % channels]);
+    for (long element = 0; element < shape.lanes; element++)
+        pivot[NAME(lane_of)(element)] = NAME(value)(x[element % channels]);
     NAME(moments)(x, shape, pivot, room.first, room.second);
     const ELEMENT *rest = NAME(rest_of)(x, shape, x, rows);
     if (shape.rest) NAME(moments)(rest, one_row(shape), pivot, room.first, room.second);
     for (long c = 0; c < channels; c++) {
-        double from_pivot = folded(room.first, shape, c) / pixels;
-        double variance = folded(room.second, shape, c) / pixels - from_pivot * from_pivot;
+        double from_pivot = NAME(folded)(room.first, shape, c) / pixels;
+        double variance = NAME(folded)(room.second, shape, c) / pixels - from_pivot * from_pivot;
         if (variance < 0) variance = 0;
-        mean[c] = (float)(pivot[c] + from_pivot);
+        mean[c] = (float)(NAME(value)(x[c]) + from_pivot);
         inverse_deviation[c] = (float)(1 / sqrt(variance + epsilon));
         scale[c] = gamma[c] * inverse_deviation[c];
         shift[c] = beta[c] - mean[c] * scale[c];
@@ -146,7 +182,7 @@ int NAME(norm_forward)(const ELEMENT *x, long pixels, long channels, const float
                 (float)((1 - momentum) * running_variance[c] + momentum * variance * pixels / (pixels - 1));
         }
     }
-    float *scales = spread(scale, shape, room.floats), *shifts = spread(shift, shape, room.floats + shape.lanes);
+    float *scales = NAME(spread)(scale, shape, room.floats), *shifts = NAME(spread)(shift, shape, room.floats + shape.lanes);
     NAME(affine)(x, shape, scales, shifts, shortcut, relu, y);
     if (shape.rest) {
         const ELEMENT *other = NAME(rest_of)(shortcut, shape, NULL, rows + shape.lanes);
@@ -169,8 +205,8 @@ int NAME(norm_backward)(const ELEMENT *grad, const ELEMENT *other, const ELEMENT
     struct room room;
     if (!take(&room, shape, sizeof(ELEMENT))) return -1;
     long lanes = shape.lanes, whole = shape.rows * lanes;
-    float *scales = spread(scale, shape, room.floats), *shifts = spread(shift, shape, room.floats + lanes);
-    float *means = spread(mean, shape, room.floats + 2 * lanes);
+    float *scales = NAME(spread)(scale, shape, room.floats), *shifts = NAME(spread)(shift, shape, room.floats + lanes);
+    float *means = NAME(spread)(mean, shape, room.floats + 2 * lanes);
     ELEMENT *rows = room.rows;
     const ELEMENT *rest_grad = NAME(rest_of)(grad, shape, NULL, rows), *rest = NAME(rest_of)(x, shape, x, rows + lanes);
     const ELEMENT *rest_y = NAME(rest_of)(y, shape, NULL, rows + 2 * lanes);
@@ -184,7 +220,7 @@ int NAME(norm_backward)(const ELEMENT *grad, const ELEMENT *other, const ELEMENT
     }
     float slope[channels], offset[channels];
     for (long c = 0; c < channels; c++) {
-        double sum = folded(room.first, shape, c), product = folded(room.second, shape, c) * inverse_deviation[c];
+        double sum = NAME(folded)(room.first, shape, c), product = NAME(folded)(room.second, shape, c) * inverse_deviation[c];
         grad_beta[c] = (float)sum;
         grad_gamma[c] = (float)product;
         double steep = -scale[c] * inverse_deviation[c] * product / pixels;
@@ -192,8 +228,8 @@ int NAME(norm_backward)(const ELEMENT *grad, const ELEMENT *other, const ELEMENT
         offset[c] = (float)(-scale[c] * sum / pixels - steep * mean[c]);
     }
     if (grad_x) {
-        float *slopes = spread(slope, shape, room.floats + 2 * lanes);
-        float *offsets = spread(offset, shape, room.floats + 3 * lanes);
+        float *slopes = NAME(spread)(slope, shape, room.floats + 2 * lanes);
+        float *offsets = NAME(spread)(offset, shape, room.floats + 3 * lanes);
         NAME(back)(masked ? masked : grad, x, shape, scales, shifts, slopes, offsets, relu && !masked, grad_x);
         if (shape.rest) {
             ELEMENT *out = rows + 4 * lanes;

@@ -1,8 +1,10 @@
-"""Calls every kernel of a library on shapes with rests, in memory that ends where the arrays end.
+"""Calls every kernel of a library on shapes with rests, in memory that ends where the arrays end, and prints digests
+of what comes out.
 
-Run by test_kernels.py in a process of its own, with a library that was compiled with -fsanitize=address,undefined:
+Run by test_kernel_builds.py in a process of its own, since two builds of a library do not share one, under a sanitiser
+if it was compiled for one:
 
-    LD_PRELOAD=libasan.so python sanitised_kernels.py kernels.so
+    python every_kernel.py kernels.so
 
 Neither torch nor this package is imported: what they do with memory is not asked here.
 """
@@ -10,13 +12,14 @@ Neither torch nor this package is imported: what they do with memory is not aske
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import sys
 from collections.abc import Callable
 
 import numpy as np
 
 CHANNELS = (1, 3, 5, 10, 16, 20, 48, 64, 100)
-PIXELS = (2, 3, 13, 64, 65, 200)
+PIXELS = (2, 3, 13, 64, 65, 700)
 CONVOLUTIONS = [
     # images, height, width, channels in and out, kernel, stride
     (2, 9, 9, 5, 7, 3, 2),
@@ -38,9 +41,15 @@ def address(array: np.ndarray | None) -> ctypes.c_void_p:
 
 
 def drawn(shape: tuple[int, ...], element: str) -> np.ndarray:
-    """Normal values in an array of its own."""
-    values = RNG.standard_normal(shape, dtype=np.float32)
+    """Values of many sizes, down to some that are hardly normal, in an array of its own."""
+    sizes = np.where(RNG.random(shape) < 0.02, -124, RNG.integers(-8, 8, shape))
+    values = np.ldexp(RNG.standard_normal(shape), sizes).astype(np.float32)
     return values if element == "float32" else (values.view(np.uint32) >> 16).astype(np.uint16)
+
+
+def tell(*what: object, outputs: tuple[np.ndarray, ...]) -> None:
+    digest = hashlib.sha256(b"".join(output.tobytes() for output in outputs)).hexdigest()[:16]
+    sys.stdout.write(" ".join(map(str, (*what, digest))) + "\n")
 
 
 def normalise(library: ctypes.CDLL, element: str, pixels: int, channels: int) -> None:
@@ -62,6 +71,8 @@ def normalise(library: ctypes.CDLL, element: str, pixels: int, channels: int) ->
             *map(address, running), address(shortcut), relu, address(y), address(done),
         )  # fmt: skip
         assert status == 0
+        given = shortcut is not None, relu
+        tell("norm_forward", element, pixels, channels, *given, outputs=(y, done, mean, variance))
         ends_block = relu and shortcut is not None
         for second in (None, other) if ends_block else (None,):
             for wanted in (grad_x, None):
@@ -71,6 +82,13 @@ def normalise(library: ctypes.CDLL, element: str, pixels: int, channels: int) ->
                     address(grad_gamma), address(grad_beta),
                 )  # fmt: skip
                 assert status == 0
+                outputs = (
+                    *((masked,) if ends_block else ()),
+                    *(() if wanted is None else (wanted,)),
+                    grad_gamma,
+                    grad_beta,
+                )
+                tell("norm_backward", element, pixels, channels, *given, second is not None, outputs=outputs)
 
 
 def differentiate(library: ctypes.CDLL, element: str, shape: tuple[int, ...]) -> None:
@@ -84,6 +102,7 @@ def differentiate(library: ctypes.CDLL, element: str, shape: tuple[int, ...]) ->
     function: Callable[..., int] = getattr(library, f"entry_gradients_{element}")
     arguments = address(inputs), address(grad), *map(ctypes.c_long, sizes), address(entries)
     assert function(*arguments, ctypes.c_long(len(entries)), address(gradients)) == 0
+    tell("entry_gradients", element, *sizes, outputs=(gradients,))
 
 
 def load_images(library: ctypes.CDLL, channels: int, height: int, width: int, pad: int) -> None:
@@ -100,6 +119,7 @@ def load_images(library: ctypes.CDLL, channels: int, height: int, width: int, pa
     library.looked_up(
         address(out), ctypes.c_long(number * height * width), ctypes.c_long(channels), address(table), address(values)
     )
+    tell("images", channels, height, width, pad, outputs=(out, values))
 
 
 def main() -> None:
@@ -112,7 +132,6 @@ def main() -> None:
             differentiate(library, element, shape)
     for channels, height, width, pad in ((3, 8, 8, 2), (1, 5, 3, 4), (3, 1, 1, 0), (4, 7, 9, 1)):
         load_images(library, channels, height, width, pad)
-    sys.stdout.write("all kernels ran\n")
 
 
 if __name__ == "__main__":
