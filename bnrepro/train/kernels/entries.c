@@ -34,45 +34,61 @@ int NAME(entry_gradients)(const ELEMENT *in, const ELEMENT *grad, long images, l
                           const int64_t *entries, long number, float *gradients) {
     long padding = kernel / 2, row = (width + 2 * padding + step - 1) / step;
     long rows = (height + 2 * padding + step - 1) / step, phases = step < kernel ? step : kernel;
-    long in_size = (rows + 1) * row + 2 * LANES, out_size = (out_height + 1) * row + 2 * LANES;
-    long phase_size = in_size * in_channels;
-    float *in_planes = calloc(phases * phases * phase_size + out_size * out_channels, sizeof(float));
-    double *sums = calloc(number, sizeof(double));
-    if (!in_planes || !sums) {
+    /* Small images follow one another in a plane, so that a stretch is worth its while; between them the gradient is 0. */
+    long image_size = rows * row, group = smaller(images, 1 + GROUP_FLOATS / (image_size * in_channels));
+    long size = group * image_size + row + 2 * LANES, phase_size = size * in_channels;
+    long in_floats = phases * phases * phase_size;
+    float *in_planes = calloc(in_floats + size * out_channels, sizeof(float)), *out_planes = in_planes + in_floats;
+    double *sums = calloc(number, LANES * sizeof(double));
+    long *starts = calloc(number, 2 * sizeof(long));
+    if (!in_planes || !sums || !starts) {
         free(in_planes);
         free(sums);
+        free(starts);
         return -1;
     }
-    float *out_planes = in_planes + phases * phases * phase_size;
-    for (long image = 0; image < images; image++) {
-        for (long phase = 0; phase < phases * phases; phase++) {
-            /* The first pixel that this phase visits, and where it stands in the padded image of the phase. */
-            long down = phase / phases - padding, right = phase % phases - padding, above = 0, left = 0;
-            for (; down < 0; down += step) above++;
-            for (; right < 0; right += step) left++;
-            NAME(to_planes)(in + image * height * width * in_channels, height, width, in_channels, step, down, right,
-                            in_planes + phase * phase_size + above * row + left, in_size, row);
+    for (long e = 0; e < number; e++) {
+        long place = entries[e] % (kernel * kernel), down = place / kernel, right = place % kernel;
+        long channel = entries[e] / (kernel * kernel) % in_channels, phase = down % step * phases + right % step;
+        starts[2 * e] = phase * phase_size + channel * size + down / step * row + right / step;
+        starts[2 * e + 1] = entries[e] / (kernel * kernel * in_channels) * size;
+    }
+    for (long first = 0; first < images; first += group) {
+        long count = smaller(group, images - first);
+        if (count < group) memset(out_planes, 0, size * out_channels * sizeof(float));
+        for (long image = 0; image < count; image++) {
+            const ELEMENT *image_in = in + (first + image) * height * width * in_channels;
+            const ELEMENT *image_grad = grad + (first + image) * out_height * out_width * out_channels;
+            for (long phase = 0; phase < phases * phases; phase++) {
+                /* The first pixel that this phase visits, and where it stands in the padded image of the phase. */
+                long down = phase / phases - padding, right = phase % phases - padding, above = 0, left = 0;
+                for (; down < 0; down += step) above++;
+                for (; right < 0; right += step) left++;
+                NAME(to_planes)(image_in, height, width, in_channels, step, down, right,
+                                in_planes + phase * phase_size + image * image_size + above * row + left, size, row);
+            }
+            NAME(to_planes)(image_grad, out_height, out_width, out_channels, 1, 0, 0,
+                            out_planes + image * image_size, size, row);
         }
-        NAME(to_planes)(grad + image * out_height * out_width * out_channels, out_height, out_width, out_channels, 1, 0,
-                        0, out_planes, out_size, row);
+        long length = (count - 1) * image_size + (out_height - 1) * row + out_width;
         for (long e = 0; e < number; e++) {
-            long place = entries[e] % (kernel * kernel), down = place / kernel, right = place % kernel;
-            long channel = entries[e] / (kernel * kernel) % in_channels;
-            long phase = down % step * phases + right % step;
-            const float *a = in_planes + phase * phase_size + channel * in_size + down / step * row + right / step;
-            const float *b = out_planes + entries[e] / (kernel * kernel * in_channels) * out_size;
+            const float *a = in_planes + starts[2 * e], *b = out_planes + starts[2 * e + 1];
             floats sum[VECTORS] = {0};
-            long length = (out_height - 1) * row + out_width, at = 0;
+            long at = 0;
             for (; at + TILE <= length; at += TILE)
                 for (int v = 0; v < VECTORS; v++)
                     sum[v] += load_float(a + at + v * LANES) * load_float(b + at + v * LANES);
             for (; at < length; at += LANES) sum[0] += load_float(a + at) * load_float(b + at);
-            floats total = (sum[0] + sum[1]) + (sum[2] + sum[3]);
-            for (int lane = 0; lane < LANES; lane++) sums[e] += (double)total[lane];
+            add_to(sums + e * LANES, (sum[0] + sum[1]) + (sum[2] + sum[3]));
         }
     }
-    for (long e = 0; e < number; e++) gradients[e] = (float)sums[e];
+    for (long e = 0; e < number; e++) {
+        double sum = 0;
+        for (int lane = 0; lane < LANES; lane++) sum += sums[e * LANES + lane];
+        gradients[e] = (float)sum;
+    }
     free(in_planes);
     free(sums);
+    free(starts);
     return 0;
 }

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LANES = 16, PAIR = 2 * LANES, TILE = 2 * PAIR, VECTORS = TILE / LANES, CHUNK_BYTES = 16384 };
+enum { LANES = 16, PAIR = 2 * LANES, TILE = 2 * PAIR, VECTORS = TILE / LANES, CHUNK_BYTES = 16384, GROUP_FLOATS = 8192 };
 
 typedef float floats __attribute__((vector_size(4 * LANES)));
 typedef int32_t integers __attribute__((vector_size(4 * LANES)));
