@@ -15,6 +15,7 @@ from bnrepro.device import cuda_devices
 from bnrepro.errors import StoreError
 from bnrepro.processes import available_cores
 from bnrepro.store import Store
+from bnrepro.train.kernels.build import describe as describe_kernels
 from bnrepro.wording import plural
 
 _PACKAGES = ("bnrepro", "torch", "torchvision", "numpy", "scipy", "scikit-learn", "safetensors")
@@ -30,7 +31,7 @@ class Finding:
 
 
 def findings(store: Path, data_root: Path | None, imagenet_root: Path | None = None) -> Iterator[Finding]:
-    """Look at everything and change nothing; data and store are read in full."""
+    """Look at everything and change nothing; data and store are read in full. Kernels are compiled as for a run."""
     yield Finding(subject="python", text=f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     for package in _PACKAGES:
         try:
@@ -39,6 +40,7 @@ def findings(store: Path, data_root: Path | None, imagenet_root: Path | None = N
             yield Finding(subject=package, text="not installed: pip install -c constraints.txt -e .", sound=False)
     cuda = cuda_devices()
     yield Finding(subject="devices", text=f"{plural(available_cores(), 'CPU core')}, {plural(cuda, 'CUDA device')}")
+    yield Finding(subject="kernels on the CPU", text=describe_kernels())
     yield from map(data_finding, describe(data_root, store / "data", imagenet_root=imagenet_root))
     yield from _store_findings(store)
 

@@ -132,10 +132,6 @@ class Session:
             self.store, train_prepared, measure_prepared, data=folders, preload=[TRAINER_MODULE], window=window
         )
 
-    def look_name(self, look: int) -> str:
-        """A look as a person is told of it."""
-        return f"look {look} of {len(self.suite.looks())}"
-
     def _share_done(self, spec: RunSpec, checkpoint: bytes) -> float:
         train_images = self.suite.setting.data[spec.recipe.dataset].shape.train_images
         return share_done(checkpoint, spec.recipe, train_images)

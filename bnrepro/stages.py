@@ -53,6 +53,11 @@ class Stage:
     """Its forecast is of the runs of the plan."""
 
 
+def look_name(look: int, *, of: int) -> str:
+    """A look, counted from 1, as a person is told of it."""
+    return f"look {look} of {of}"
+
+
 def look_by_look(suite: Suite, share_done: ShareDone) -> Iterator[Stage]:
     """What to train, as long as it takes; the caller trains each stage before asking for the next.
 
@@ -65,7 +70,7 @@ def look_by_look(suite: Suite, share_done: ShareDone) -> Iterator[Stage]:
     for look in looks:
         plan = suite.plan(look)
         begun = _begun({run.key: run.spec for run in plan.runs if not run.cached}, suite, share_done)
-        yield Stage(name=f"look {look} of {len(looks)}", plan=plan, window=Window(forecast=_forecast(plan, begun)))
+        yield Stage(name=look_name(look, of=len(looks)), plan=plan, window=Window(forecast=_forecast(plan, begun)))
         suite.judge(look)
         if suite.settled:
             return

@@ -202,6 +202,18 @@ class ExecutorScenarios:
         assert of_kind(events, Finished) == [1, 2]
         assert sorted(starts(data)) == [0, 0, 1, 2]
 
+    def test_a_run_that_ran_out_of_memory_is_tried_again_from_its_checkpoint(
+        self, make_pool: MakePool, store: Store, data: Path
+    ) -> None:
+        events = list(make_pool(store, fake_trainer.finds_too_little_memory, data).run([a_run(0), a_run(1)]))
+        (told,) = [event.error for event in events if isinstance(event, Retried)]
+        assert told == "its process ran out of memory (no 20 GiB)"
+        assert of_kind(events, Finished) == [0, 1]
+        record = store.find(run_key(a_run(0)))
+        assert record is not None
+        assert record.resumed == 1
+        assert sorted(starts(data)) == [0, 0, 1]
+
     def test_a_killed_worker_loses_nothing(self, make_pool: MakePool, store: Store, data: Path) -> None:
         def kill() -> None:
             os.kill(worker_ids(data)[starts(data).index(0)], signal.SIGKILL)

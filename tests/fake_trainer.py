@@ -92,6 +92,21 @@ def exits_once(spec: RunSpec, data: Path, *, slot: Slot, stop: Stop, report: Rep
     return result(spec, resumed=int(slot.load() is not None))
 
 
+def finds_too_little_memory(spec: RunSpec, data: Path, *, slot: Slot, stop: Stop, report: Report) -> Result:
+    """In the first attempt, a checkpoint written."""
+    if log(data, spec) == 0 and spec.seed == 0:
+        slot.save(b"half way")
+        raise MemoryError("no 20 GiB")
+    return result(spec, resumed=int(slot.load() is not None))
+
+
+def never_finds_enough_memory(spec: RunSpec, data: Path, *, slot: Slot, stop: Stop, report: Report) -> Result:
+    log(data, spec)
+    if spec.seed == 0:
+        raise MemoryError("no 20 GiB")
+    return result(spec)
+
+
 def exits_always(spec: RunSpec, data: Path, *, slot: Slot, stop: Stop, report: Report) -> Result:
     log(data, spec)
     if spec.seed == 0:

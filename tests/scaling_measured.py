@@ -9,7 +9,7 @@ from bnrepro.spec.networks import Network
 from bnrepro.spec.scale import Scale
 from tests.paper_fleets import BOUND, DISTURBANCES, DRAWS, WORKERS, Fleet
 from tests.paper_plan import HOUR, Paper
-from tests.scaling_words import DAY, batchnorm_run, hours, multiply_adds, percent, table
+from tests.scaling_words import DAY, batchnorm_run, change, hours, multiply_adds, percent, table
 from tests.step_seconds import ARMS, DEEPEST, NETWORKS, Fit, Measured, spread, worst_error
 
 FORETOLD = ("resnet-110", "resnet-866", "wrn-14-32")
@@ -114,8 +114,8 @@ def simulated_fleet(paper: Paper, fleets: Sequence[Fleet]) -> Iterator[str]:
     gain = max(abs(a.hours - b.hours) / b.hours for a, b in zip(refined, first, strict=True))
     yield (
         "What counts is that long runs do not come last. Where longest first leaves workers idle, one run is longer "
-        "than all others shared out over the workers, and no order helps. Refined estimates change the end by at most "
-        f"{100 * gain:.1f} % here: even estimates that are wrong by a factor of three tell long runs from short ones, "
+        "than all others shared out over the workers, and no order helps. Refined estimates "
+        f"{change(gain)}: even estimates that are wrong by a factor of three tell long runs from short ones, "
         f"as lengths differ by a factor of {max(runs.values()) / min(runs.values()):,.0f}. They are for the time that "
         "is told to be left, and for budgets."
     )

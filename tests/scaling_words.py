@@ -55,6 +55,12 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
+def change(share: float) -> str:
+    """What follows "estimates", of the most that they change the end by."""
+    told = f"{100 * share:.1f} %"
+    return "do not change the end here" if told == "0.0 %" else f"change the end by at most {told} here"
+
+
 def power(value: float) -> str:
     """A large number: 1.6 · 10^19."""
     return f"{value:.2g}".replace("e+", " · 10^")

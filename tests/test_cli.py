@@ -461,7 +461,15 @@ def test_doctor_finds_a_sound_store_sound_and_a_damaged_one_not(
     told = capsys.readouterr().out
     assert_narrow(told)
     told = " ".join(told.split())
-    for words in ("python: ", "torch: ", "devices: ", "digits: digest c4906d041c8f", "4 runs in", "0 damaged"):
+    for words in (
+        "python: ",
+        "torch: ",
+        "devices: ",
+        "kernels on the CPU: ",
+        "digits: digest c4906d041c8f",
+        "4 runs in",
+        "0 damaged",
+    ):
         assert words in told
     damaged = next(iter(world.store.glob("runs/*/*/record.json")))
     damaged.write_bytes(damaged.read_bytes() + b" ")

@@ -123,6 +123,27 @@ def test_a_run_whose_workers_keep_dying_fails_and_the_others_go_on(
     assert store.find(run_key(a_run(0))) is None
 
 
+def test_a_run_that_ran_out_of_memory_is_tried_again_from_its_checkpoint(store: Store, data: Path) -> None:
+    events = trained(store, fake_trainer.finds_too_little_memory, data)
+    assert [event.error for event in events if isinstance(event, Retried)] == [
+        "its process ran out of memory (no 20 GiB)"
+    ]
+    assert sorted(starts(data)) == [0, 0, 1, 2, 3]
+    assert of_kind(events, Finished) == [0, 1, 2, 3]
+    record = store.find(run_key(a_run(0)))
+    assert record is not None
+    assert record.resumed == 1
+
+
+def test_a_run_that_never_finds_enough_memory_fails_alone_and_shows_where(store: Store, data: Path) -> None:
+    events = trained(store, fake_trainer.never_finds_enough_memory, data)
+    (failed,) = (event for event in events if isinstance(event, Failed))
+    assert failed.error == "its process ran out of memory (no 20 GiB), 2 times"
+    assert 'raise MemoryError("no 20 GiB")' in failed.details
+    assert sorted(starts(data)) == [0, 0, 1, 2, 3]
+    assert of_kind(events, Finished) == [1, 2, 3]
+
+
 def test_a_run_that_raises_fails_without_another_try(store: Store, data: Path) -> None:
     events = trained(store, fake_trainer.raises, data)
     errors = {event.spec.seed: event.error for event in events if isinstance(event, Failed)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,8 +14,8 @@ import pytest
 from bnrepro.errors import DataError, DeviceError, StoreError, StoreFull, UsageError
 from bnrepro.execute.crew import Worker
 from bnrepro.execute.dispatch import Dispatcher
-from bnrepro.execute.events import Event, Finished
-from bnrepro.execute.messages import Broken, Busy, Done, Hopeless, Message, Note, Stopped, Stored
+from bnrepro.execute.events import Event, Finished, Started
+from bnrepro.execute.messages import Broken, Busy, Done, Hopeless, Message, Note, OutOfMemory, Stopped, Stored
 from bnrepro.execute.perform import Job
 from bnrepro.execute.placement import ExecutorKind, Placement
 from bnrepro.execute.ray_task import perform_in_ray
@@ -109,6 +110,30 @@ def test_an_error_keeps_its_traceback_on_its_way(store: Store, data: Path) -> No
     assert "in raises" in last.details
 
 
+def test_a_lack_of_memory_is_told_as_such_on_its_way(store: Store, data: Path) -> None:
+    text = perform_order(order(store, data, "finds_too_little_memory"), never).model_dump_json()
+    (last,) = Outcome.read(text).messages()
+    assert isinstance(last, OutOfMemory)
+    assert last.error == "no 20 GiB"
+    assert "in finds_too_little_memory" in last.details
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"end": "exhausted"}',
+        '{"end": "done", "runs": 2}',
+        '{"end": "hopeless", "fault": "ClockError", "error": "late"}',
+        "done",
+    ],
+)
+def test_what_another_bnrepro_says_fails_the_run_with_the_reason(text: str) -> None:
+    (last,) = Outcome.read(text).messages()
+    assert isinstance(last, Broken)
+    assert "another version of bnrepro" in last.error
+    assert text in last.details
+
+
 def test_a_worker_makes_no_store_where_there_is_none(tmp_path: Path, store: Store, data: Path) -> None:
     text = order(store, data, "at_once").replace(str(store.root), str(tmp_path / "elsewhere"))
     (last,) = perform_order(text, never).messages()
@@ -162,6 +187,20 @@ def test_a_job_hands_a_preemption_on_when_its_checkpoint_is_written(
     with pytest.raises(SystemExit):
         SlurmJob(order(store, data, "slowly"))()
     assert handed_on == expected
+    assert store.checkpoint(run_key(a_run(0))).load() is not None
+
+
+def test_a_job_that_cannot_be_requeued_ends_as_lost_and_says_why(store: Store, data: Path) -> None:
+    def refuse(*_: object) -> None:
+        raise subprocess.CalledProcessError(1, ["scontrol", "requeue", "17"])
+
+    before = signal.signal(signal.SIGUSR2, refuse)
+    try:
+        signalled([signal.SIGUSR2])
+        with pytest.raises(SystemExit, match="cannot be requeued: .*scontrol.* returned non-zero"):
+            SlurmJob(order(store, data, "slowly"))()
+    finally:
+        signal.signal(signal.SIGUSR2, before)
     assert store.checkpoint(run_key(a_run(0))).load() is not None
 
 
@@ -302,6 +341,88 @@ def test_a_result_that_never_comes_is_an_error_of_the_store(
     monkeypatch.setattr("bnrepro.execute.abroad.ARRIVAL_SECONDS", 0.2)
     with pytest.raises(StoreError, match="all machines must see the same folder under this path"):
         told_by_late(store, data)
+
+
+class SilentCrew(LateCrew):
+    """Its workers store their runs and are lost before anybody saw them at work; at first there is no room."""
+
+    def __init__(self, store: Store, *, looks_without_room: int = 0) -> None:
+        self._store, self._looks_without_room = store, looks_without_room
+
+    def room(self, busy: int, spec: RunSpec) -> int:  # noqa: ARG002
+        self._looks_without_room -= 1
+        return 0 if self._looks_without_room >= 0 else 1 - busy
+
+    def start(self, jobs: Sequence[Job]) -> Iterator[Worker]:
+        for job in jobs:
+            self._store.save(*fake_trainer.result(job.spec))
+            yield SilentWorker()
+
+    def news(self, workers: Sequence[Worker], seconds: float) -> Iterator[tuple[Worker, Message]]:  # noqa: ARG002
+        yield from ()
+
+
+class SilentWorker(LateWorker):
+    """Never seen at work."""
+
+    begun = False
+
+
+def silent(store: Store, data: Path, **fields: int) -> list[Event]:
+    crew = SilentCrew(store, **fields)
+    return list(Dispatcher(store, crew, data={DatasetName.DIGITS: data}, can_measure=False).run([a_run(0)]))
+
+
+def test_a_run_that_was_never_seen_at_work_is_told_as_begun_before_it_is_told_as_done(store: Store, data: Path) -> None:
+    assert silent(store, data) == [Started(spec=a_run(0), late=True), Finished(spec=a_run(0), trained=True)]
+
+
+def test_a_cluster_without_room_for_a_while_is_waited_for(store: Store, data: Path) -> None:
+    assert silent(store, data, looks_without_room=3)[-1] == Finished(spec=a_run(0), trained=True)
+
+
+class LostCrew(SilentCrew):
+    """Its workers never end, and after the first look nobody can be asked about them any more."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.looks = 0
+        self.asked: list[Worker] = []
+        self.dismissed = False
+
+    def start(self, jobs: Sequence[Job]) -> Iterator[Worker]:
+        for _ in jobs:
+            yield EndlessWorker()
+
+    def news(self, workers: Sequence[Worker], seconds: float) -> Iterator[tuple[Worker, Message]]:
+        self.looks += 1
+        raise DeviceError(f"look {self.looks} fails")
+        yield from super().news(workers, seconds)
+
+    def ask(self, workers: Sequence[Worker]) -> None:
+        self.asked.extend(workers)
+
+    def dismiss(self) -> None:
+        self.dismissed = True
+
+
+class EndlessWorker(LateWorker):
+    """At work for ever."""
+
+    over = False
+
+    def close(self) -> None:
+        raise AssertionError("it still needs what it has")
+
+
+def test_the_first_error_is_told_where_workers_cannot_be_reached_any_more(store: Store, data: Path) -> None:
+    crew = LostCrew(store)
+    dispatcher = Dispatcher(store, crew, data={DatasetName.DIGITS: data}, can_measure=False)
+    with pytest.raises(DeviceError, match="look 1 fails"):
+        list(dispatcher.run([a_run(0)]))
+    assert crew.looks == 2, "it was tried to wait for the worker"
+    assert len(crew.asked) == 1
+    assert crew.dismissed
 
 
 def test_slurm_that_is_silent_for_long_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

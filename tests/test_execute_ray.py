@@ -8,6 +8,8 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +39,11 @@ __all__ = ["data", "store"]
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[None]:
     """Two cores and no GPU, whatever this machine has."""
-    connect(None, cores=2)
-    yield
-    ray.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CUDA_VISIBLE_DEVICES", "")
+        connect(None, cores=2)
+        yield
+        ray.shutdown()
 
 
 @pytest.fixture
@@ -165,6 +169,14 @@ def test_without_ray_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPa
         connect(None)
 
 
+def test_outside_the_main_thread_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with ThreadPoolExecutor(1) as threads:
+        connecting = threads.submit(connect, None)
+        with pytest.raises(UsageError, match="from the main thread alone"):
+            connecting.result(timeout=30)
+
+
 def judged(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     """The verdict without the times, which differ between any two invocations."""
     assert done.returncode in {0, 1, 4}, done.stderr
@@ -190,20 +202,36 @@ def test_verify_gives_the_same_verdict_through_ray_as_on_this_machine(tmp_path: 
     assert verdicts[0] == verdicts[1]
 
 
+def processes_with(mark: str) -> list[str]:
+    """The commands of all processes of this machine whose environment has such a word."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            with suppress(OSError):  # it has ended meanwhile, or is another user's
+                if mark.encode() in (folder / "environ").read_bytes().split(b"\0"):
+                    found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return found
+
+
 @pytest.mark.slow
 def test_ctrl_c_of_the_terminal_leaves_checkpoints_and_no_process(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.write_claim()
     command = world.command("verify", "--executor", "ray", "--jobs", 2, "--checkpoint-seconds", 3600, epochs=400)
+    mark = f"STARTED_BY_TEST={tmp_path}"
+    marked = environment() | dict([mark.split("=", 1)])
     program = subprocess.Popen(
-        command, cwd=REPOSITORY, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
+        command, cwd=REPOSITORY, env=marked, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     deadline = time.monotonic() + 60
     while len(list(world.store.glob("locks/*.lock"))) < 3:  # two runs, and the claim's declaration
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    time.sleep(3)
     os.killpg(program.pid, signal.SIGINT)  # as a terminal does: to every process that it started
     errors = program.communicate(timeout=60)[1]
     assert program.returncode == 130, errors
     assert len(list(world.store.glob("runs/*/*/checkpoint"))) == 2, errors
+    deadline = time.monotonic() + 20
+    while left := processes_with(mark):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)

@@ -165,6 +165,13 @@ def test_what_was_not_trained_to_its_end_here_measures_nothing_and_is_not_waited
     assert told.forecast.left(SHORT[0]) == 0
 
 
+def test_a_run_that_was_begun_when_nobody_looked_teaches_nothing() -> None:
+    told = Told.of(dict.fromkeys(SHORT[:2], 10.0))
+    told.after(50, Started(spec=SHORT[0], late=True))
+    told.after(1, advanced(SHORT[0], 1), Finished(spec=SHORT[0], trained=True))
+    assert told.forecast.left_seconds(1) == told.forecast.left(SHORT[1]) == 10
+
+
 def test_a_run_that_another_process_trains_is_waited_for_beside_our_own() -> None:
     told = Told.of({SHORT[0]: 10.0, LONG[0]: 30.0, LONG[1]: 30.0})
     told.after(0, Waiting(spec=LONG[0]))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bnrepro.execute.events import Finished, Left, Started
-from bnrepro.execute.messages import Message, Stopped, Stored
+from bnrepro.execute.messages import Message, OutOfMemory, Stopped, Stored
 from bnrepro.execute.perform import Job
 from bnrepro.spec.probe import Probe
 from bnrepro.spec.run import RunSpec
@@ -90,7 +90,7 @@ class Crew(Protocol):
         """End some now."""
 
     def dismiss(self) -> None:
-        """No worker is needed any more, and all have ended."""
+        """No worker is needed any more; all have ended, or are out of reach."""
 
 
 @dataclass(kw_only=True)
@@ -113,5 +113,5 @@ class Assignment:
 
     @property
     def cut_short(self) -> bool:
-        """Whether it ended without a word about its run, or with the word that it was asked to."""
-        return self.ended is None or isinstance(self.ended, Stopped)
+        """Whether it ended without a word about its run, or with one that leaves the run to another try."""
+        return self.ended is None or isinstance(self.ended, Stopped | OutOfMemory)

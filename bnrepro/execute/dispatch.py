@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from collections import defaultdict, deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
+from bnrepro.errors import DeviceError
 from bnrepro.execute import crew as crews
 from bnrepro.execute.abroad import POLL_SECONDS, Abroad, is_whole, stored_of
 from bnrepro.execute.crew import Assignment, Crew, Tries
 from bnrepro.execute.events import Advanced, Event, Failed, Finished, Noted, Retried, Waiting
 from bnrepro.execute.executor import NOTHING, Wanted
-from bnrepro.execute.messages import Begun, Broken, Busy, Done, Hopeless, Note, Stopped, Stored
+from bnrepro.execute.messages import Begun, Broken, Busy, Done, Hopeless, Note, OutOfMemory, Stopped, Stored
 from bnrepro.execute.perform import Job
 from bnrepro.execute.window import ALWAYS_OPEN, Window
 from bnrepro.identity import run_key
@@ -176,12 +177,18 @@ class Dispatcher:
                 return Failed(spec=each.spec, error=error, details=details, trained=each.tries.trained)
             case Hopeless(error=hopeless):
                 raise hopeless
-        how = "its process was asked to stop" if isinstance(each.ended, Stopped) else each.worker.lost_how
+            case Stopped():
+                how = "its process was asked to stop"
+            case OutOfMemory(error=error):
+                how = f"its process ran out of memory ({error})"
+            case _:
+                how = each.worker.lost_how
+        details = each.ended.details if isinstance(each.ended, OutOfMemory) else ""
         tries = each.tries
         tries.deaths += 1
         if tries.deaths <= self._retries:
             return Retried(spec=each.spec, error=how)
-        return Failed(spec=each.spec, error=f"{how}, {tries.deaths} times", trained=tries.trained)
+        return Failed(spec=each.spec, error=f"{how}, {tries.deaths} times", details=details, trained=tries.trained)
 
 
 def _hurry(crew: Crew, working: Sequence[Assignment], asked: float | None) -> float:
@@ -204,9 +211,19 @@ def _hurry(crew: Crew, working: Sequence[Assignment], asked: float | None) -> fl
 
 
 def _stop_all(crew: Crew, working: Sequence[Assignment]) -> None:
-    """Ask all to end, give them time for their checkpoints, then insist."""
+    """Have all end, and let go of them. Those of a crew that is out of reach by now are left to go on."""
     if working:
         crew.ask([each.worker for each in working])
+    with suppress(DeviceError):  # of two errors the first tells more, and nobody can be asked any more
+        _await_ends(crew, working)
+    for each in working:
+        if each.worker.over:
+            each.worker.close()
+    crew.dismiss()
+
+
+def _await_ends(crew: Crew, working: Sequence[Assignment]) -> None:
+    """Give all that were asked to end time for their checkpoints, then insist."""
     asked = time.monotonic()
     insisted = False
     while left := [each.worker for each in working if not each.worker.over]:
@@ -215,6 +232,3 @@ def _stop_all(crew: Crew, working: Sequence[Assignment]) -> None:
             crew.insist(left)
         for _ in crew.news(left, POLL_SECONDS):
             pass  # nobody is left to tell; but a pipe that nobody reads would hold its worker up
-    for each in working:
-        each.worker.close()
-    crew.dismiss()

@@ -47,6 +47,15 @@ class Broken:
 
 
 @dataclass(frozen=True)
+class OutOfMemory:
+    """There was too little memory: another try, elsewhere or later, may find more, and goes on from the checkpoint."""
+
+    error: str
+    details: str
+    """The traceback."""
+
+
+@dataclass(frozen=True)
 class Hopeless:
     """Data, device or store failed: no other run would fare better."""
 
@@ -60,7 +69,7 @@ class Note:
     text: str
 
 
-LastWord = Busy | Done | Stopped | Broken | Hopeless
+LastWord = Busy | Done | Stopped | Broken | OutOfMemory | Hopeless
 """What became of the run; nothing follows."""
 
 Message = Begun | Progress | Stored | Note | LastWord

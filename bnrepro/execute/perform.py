@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bnrepro.errors import BnreproError, DataError, DeviceError, StoreError
-from bnrepro.execute.messages import Broken, Busy, Done, Hopeless, LastWord, Message, Note, Stopped, Stored
+from bnrepro.execute.messages import Broken, Busy, Done, Hopeless, LastWord, Message, Note, OutOfMemory, Stopped, Stored
 from bnrepro.identity import run_key
 from bnrepro.spec.probe import Probe
 from bnrepro.spec.run import RunRecord, RunSpec
@@ -45,6 +45,8 @@ def perform(trainer: Trainer, prober: Prober | None, job: Job, store_root: Path,
         return Stopped()
     except (DataError, DeviceError, StoreError) as error:
         return Hopeless(error)
+    except MemoryError as error:
+        return OutOfMemory(str(error) or "MemoryError", traceback.format_exc())
     except Exception as error:  # noqa: BLE001 - whatever breaks this run must reach the user, not end the fleet
         told = str(error) if isinstance(error, BnreproError) else f"{type(error).__name__}: {error}"
         return Broken(told, traceback.format_exc())

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import threading
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -44,7 +45,7 @@ def connect(address: str | None, *, cores: int | None = None) -> ModuleType:
         cores: of a cluster that is started here; ``None`` takes what this process may use.
 
     Raises:
-        UsageError: ray is not installed, or no cluster answers at the address.
+        UsageError: ray is not installed, no cluster answers at the address, or this is not the main thread.
     """
     try:
         # Read when ray is imported. A tool that trains on people's clusters sends nothing about them to anyone.
@@ -54,6 +55,11 @@ def connect(address: str | None, *, cores: int | None = None) -> ModuleType:
         raise UsageError("--executor ray needs Ray: pip install 'bnrepro[ray]'") from error
     if ray.is_initialized():
         return ray
+    if threading.current_thread() is not threading.main_thread():
+        raise UsageError(
+            "Ray is connected to from the main thread alone, where signals can be handled; begin there, or call "
+            "ray.init() there first"
+        )
     if address is not None:
         _refuse_silence(address)
     # Ray takes the handlers of some signals for itself; who called us has its own.

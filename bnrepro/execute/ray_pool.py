@@ -23,7 +23,7 @@ from bnrepro.execute.messages import Broken, Message, Stopped
 from bnrepro.execute.perform import Job
 from bnrepro.execute.ray_cluster import Share, connect, refuse_too_much, slots
 from bnrepro.execute.ray_task import perform_in_ray
-from bnrepro.execute.remote import Order, Outcome, name_of
+from bnrepro.execute.remote import Order, Outcome, last_line, name_of
 from bnrepro.execute.window import ALWAYS_OPEN, Window
 from bnrepro.spec.recipe import DatasetName
 from bnrepro.spec.run import DeviceKind, RunSpec
@@ -172,11 +172,11 @@ class RayCrew:
         from ray.exceptions import RayError, RayTaskError, TaskCancelledError
 
         try:
-            outcome = Outcome.model_validate_json(worker.future.result())
+            outcome = Outcome.read(worker.future.result())
         except TaskCancelledError:
             yield Stopped()
         except RayTaskError as error:  # before or after our own code: such as a machine that lacks a module
-            yield Broken(f"its Ray task raised {_last_line(error)}", str(error))
+            yield Broken(f"its Ray task raised {last_line(str(error))}", str(error))
         except RayError as error:  # WorkerCrashedError, NodeDiedError, OutOfMemoryError …
             worker.lost_how = f"its Ray worker was lost ({type(error).__name__})"
         else:
@@ -224,7 +224,3 @@ class RayCrew:
             self._had_room = now
         elif now - self._had_room >= EMPTY_SECONDS:
             refuse_too_much(ray, self._asked)
-
-
-def _last_line(error: Exception) -> str:
-    return str(error).strip().rpartition("\n")[2]

@@ -12,8 +12,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from bnrepro.errors import DataError, DeviceError, StoreError, StoreFull
-from bnrepro.execute.messages import Broken, Busy, Done, Hopeless, LastWord, Message, Note, Stopped, Stored
+from bnrepro.execute.messages import Broken, Busy, Done, Hopeless, LastWord, Message, Note, OutOfMemory, Stopped, Stored
 from bnrepro.execute.perform import Job, perform
 from bnrepro.spec.probe import Probe
 from bnrepro.spec.trainer import Progress
@@ -21,7 +23,14 @@ from bnrepro.spec.value import Value
 
 _FAULTS = {kind.__name__: kind for kind in (DataError, DeviceError, StoreError, StoreFull)}
 
-_ENDS = {Done: "done", Busy: "busy", Stopped: "stopped", Broken: "broken", Hopeless: "hopeless"}
+_ENDS = {
+    Done: "done",
+    Busy: "busy",
+    Stopped: "stopped",
+    Broken: "broken",
+    OutOfMemory: "out of memory",
+    Hopeless: "hopeless",
+}
 
 
 class Order(Value):
@@ -38,9 +47,9 @@ class Order(Value):
 class Outcome(Value):
     """What a worker elsewhere says when it ends."""
 
-    end: Literal["done", "busy", "stopped", "broken", "hopeless"]
+    end: Literal["done", "busy", "stopped", "broken", "out of memory", "hopeless"]
     error: str = ""
-    fault: str = ""
+    fault: Literal["", "DataError", "DeviceError", "StoreError", "StoreFull"] = ""
     """The class of the error, where nothing else would fare better."""
     details: str = ""
     stored: tuple[Probe | None, ...] = ()
@@ -50,6 +59,15 @@ class Outcome(Value):
     """0 where the run told no progress."""
     test_accuracy: float | None = None
     """Percent, as it was told last."""
+
+    @classmethod
+    def read(cls, text: str) -> Outcome:
+        """Of a worker's own words. It may run another bnrepro, whose words cannot be understood here."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            why = "its worker's words cannot be read here: another version of bnrepro runs there; install the same on "
+            return cls(end="broken", error=f"{why}every machine", details=f"{error}\n\nThe worker said: {text}")
 
     def messages(self) -> Iterator[Message]:
         """The same as a worker of this machine would have said it, of its progress the last alone."""
@@ -66,6 +84,8 @@ class Outcome(Value):
                 yield Stopped()
             case "broken":
                 yield Broken(self.error, self.details)
+            case "out of memory":
+                yield OutOfMemory(self.error, self.details)
             case "hopeless":
                 yield Hopeless(_FAULTS[self.fault](self.error))
 
@@ -94,7 +114,7 @@ class _Notebook:
 
     def closed_with(self, word: LastWord) -> Outcome:
         told = dict(self._said)
-        if isinstance(word, Broken):
+        if isinstance(word, Broken | OutOfMemory):
             told |= {"error": word.error, "details": word.details}
         elif isinstance(word, Hopeless):
             told |= {"error": str(word.error), "fault": _kind_of(word.error)}
@@ -138,6 +158,11 @@ def named(name: str) -> Any:
     """
     module, _, function = name.partition(":")
     return getattr(import_module(module), function)
+
+
+def last_line(report: str) -> str:
+    """Of a traceback: the error itself."""
+    return report.strip().rpartition("\n")[2]
 
 
 def _kind_of(error: Exception) -> str:

@@ -19,7 +19,7 @@ from bnrepro.errors import DeviceError, UsageError
 from bnrepro.execute.crew import Worker
 from bnrepro.execute.messages import Begun, Broken, Message
 from bnrepro.execute.perform import Job
-from bnrepro.execute.remote import Order, Outcome, name_of
+from bnrepro.execute.remote import Order, Outcome, last_line, name_of
 from bnrepro.execute.slurm_job import SlurmJob
 from bnrepro.execute.slurm_parameters import parameters_of
 from bnrepro.execute.slurm_queue import Queue, Standing
@@ -149,8 +149,9 @@ class SlurmCrew:
         self._queue.kill([worker.number for worker in workers if isinstance(worker, SlurmWorker)])
 
     def dismiss(self) -> None:
-        """Leave no folder in which there is no log."""
-        if self._folder.is_dir() and not any(self._folder.glob("*_log.*")):
+        """Leave no folder in which there is neither a log nor an order that may still be carried out."""
+        needed = (path for kind in ("*_log.*", "*_submitted.pkl") for path in self._folder.glob(kind))
+        if self._folder.is_dir() and not any(needed):
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _look(self, workers: Sequence[SlurmWorker]) -> Iterator[tuple[Worker, Message]]:
@@ -243,10 +244,10 @@ def _said(worker: SlurmWorker) -> Iterator[Message]:
         worker.lost_how = f"the outcome of its SLURM job {worker.number} cannot be read ({error})"
         return
     if end == "success":
-        yield from Outcome.model_validate_json(told).messages()
+        yield from Outcome.read(told).messages()
         return
     worker.broke = True  # before or after our own code: such as a machine that lacks a module
-    yield Broken(f"its SLURM job {worker.number} raised {told.strip().rpartition(chr(10))[2]}", told)
+    yield Broken(f"its SLURM job {worker.number} raised {last_line(told)}", told)
 
 
 def _told_by_sbatch(text: str) -> str:

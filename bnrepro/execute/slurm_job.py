@@ -64,7 +64,16 @@ class SlurmJob:
 
 
 def _hand_on(handler: Callable[[int, FrameType | None], Any], number: int) -> None:
-    handler(number, None)
+    """To submitit, which requeues the job and ends the process.
+
+    Raises:
+        SystemExit: also where that fails, as on a cluster that forbids it; with the reason, which is then in the log.
+    """
+    try:
+        handler(number, None)
+    except Exception as error:
+        # submitit would store the error as the job's outcome, and so end a run whose checkpoint is good.
+        raise SystemExit(f"stopped at a checkpoint; the job cannot be requeued: {error}") from error
 
 
 def _wait(holds: Callable[[], bool], seconds: float) -> None:

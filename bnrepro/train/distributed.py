@@ -28,6 +28,7 @@ from bnrepro.data import load
 from bnrepro.errors import BnreproError, DeviceError, TrainingError
 from bnrepro.spec.run import DeviceKind, RunRecord, RunSpec
 from bnrepro.spec.trainer import Interrupted, Progress, Slot
+from bnrepro.train.memory import memory_errors
 from bnrepro.train.processes import process_context, serve_parent
 from bnrepro.train.run import train
 from bnrepro.train.team import Team
@@ -63,8 +64,8 @@ class _Finished:
 
 @dataclass(frozen=True)
 class _Failed:
-    error: BnreproError | None
-    """What was raised on purpose; ``None`` for what happened to a rank, such as losing another."""
+    error: BnreproError | MemoryError | None
+    """What the run is to raise too; ``None`` for what happened to a rank, such as losing another."""
     details: str
     """The traceback."""
 
@@ -94,6 +95,7 @@ def train_together(
     Raises:
         TrainingError: a rank died or broke; the others are ended too.
         DataError, DeviceError, Interrupted: as from a run in one process.
+        MemoryError: there is too little memory for a rank, also on a GPU.
     """
     asked = False
     with tempfile.TemporaryDirectory(prefix="bnrepro-") as folder, _started(spec, data, Path(folder)) as ranks:
@@ -176,21 +178,22 @@ def _work(number: int, spec: RunSpec, data: Path, folder: Path, pipe: Connection
     try:
         slot = _PipeSlot(pipe, team)
         _meet(spec, team, folder)
-        record, learned = train(
-            spec,
-            load(data),
-            slot=slot,
-            stop=pipe.poll if team.leads else lambda: False,
-            report=pipe.send if team.leads else lambda _: None,
-            team=team,
-        )
+        with memory_errors():
+            record, learned = train(
+                spec,
+                load(data),
+                slot=slot,
+                stop=pipe.poll if team.leads else lambda: False,
+                report=pipe.send if team.leads else lambda _: None,
+                team=team,
+            )
         if team.leads:
             pipe.send(_Finished(record, learned))
     except Interrupted:
         if team.leads:
             pipe.send(_Stopped())
     except Exception as error:  # noqa: BLE001 - whatever it is must reach the run's own process
-        pipe.send(_Failed(error if isinstance(error, BnreproError) else None, traceback.format_exc()))
+        pipe.send(_Failed(error if isinstance(error, BnreproError | MemoryError) else None, traceback.format_exc()))
     with contextlib.suppress(EOFError):
         while True:
             pipe.recv()  # until it is closed: the others may still be listening to us

@@ -26,20 +26,31 @@ def train_prepared(
     """Train a run on a prepared data set; see :func:`bnrepro.train.run.train`.
 
     A run in several processes is started by :func:`bnrepro.train.distributed.train_together`.
+
+    Raises:
+        MemoryError: there is too little memory, also on a GPU; and what :func:`~bnrepro.train.run.train` raises.
     """
     if spec.processes > 1:
         from bnrepro.train.distributed import train_together
 
         return train_together(spec, data, slot=slot, stop=stop, report=report)
+    from bnrepro.train.memory import memory_errors
     from bnrepro.train.run import train
 
-    return train(spec, load(data), slot=slot, stop=stop, report=report)
+    with memory_errors():
+        return train(spec, load(data), slot=slot, stop=stop, report=report)
 
 
 def measure_prepared(
     record: RunRecord, learned: Mapping[str, np.ndarray], data: Path, probes: Iterable[Probe]
 ) -> Iterator[tuple[Probe, Measured]]:
-    """Measure a finished run on a prepared data set; see :func:`bnrepro.train.probes.measure`."""
+    """Measure a finished run on a prepared data set; see :func:`bnrepro.train.probes.measure`.
+
+    Raises:
+        MemoryError: there is too little memory, also on a GPU.
+    """
+    from bnrepro.train.memory import memory_errors
     from bnrepro.train.probes import measure
 
-    return measure(record, learned, load(data), probes)
+    with memory_errors():
+        yield from measure(record, learned, load(data), probes)

@@ -9,6 +9,7 @@ from bnrepro.cost import CostModel
 from bnrepro.plan_text import plan_lines, show_budget, show_powers, show_runs, show_unsettled
 from bnrepro.power import powers
 from bnrepro.session import Session
+from bnrepro.stages import look_name
 from bnrepro.terminal import standard_output
 from bnrepro.verbs import EXIT_OK, FULLY_SHOWN
 
@@ -19,11 +20,12 @@ def plan(arguments: argparse.Namespace) -> int:
     session = Session.begin(arguments, out.say, only_plan=True)
     suite, setting = session.suite, session.suite.setting
     plans = []
-    for look in suite.looks():
+    looks = suite.looks()
+    for look in looks:
         plans.append(suite.plan(look))
-        for line in plan_lines(plans[-1], look=session.look_name(look), jobs=session.jobs):
+        for line in plan_lines(plans[-1], look=look_name(look, of=len(looks)), jobs=session.jobs):
             out.say(line)
-        if look < len(suite.looks()):
+        if look < len(looks):
             out.say("and if no check is settled by then:")
     out.say()
     settled = [(question, powers(question, suite.references, setting)) for question in suite.questions]
