@@ -197,7 +197,7 @@ def test_a_job_that_cannot_be_requeued_ends_as_lost_and_says_why(store: Store, d
     before = signal.signal(signal.SIGUSR2, refuse)
     try:
         signalled([signal.SIGUSR2])
-        with pytest.raises(SystemExit, match="cannot be requeued: .*scontrol.* returned non-zero"):
+        with pytest.raises(SystemExit, match=r"cannot be requeued: .*scontrol.* returned non-zero"):
             SlurmJob(order(store, data, "slowly"))()
     finally:
         signal.signal(signal.SIGUSR2, before)
@@ -382,7 +382,7 @@ def test_a_cluster_without_room_for_a_while_is_waited_for(store: Store, data: Pa
 
 
 class LostCrew(SilentCrew):
-    """Its workers never end, and after the first look nobody can be asked about them any more."""
+    """Its workers never end, and nobody can be asked about them."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -394,10 +394,9 @@ class LostCrew(SilentCrew):
         for _ in jobs:
             yield EndlessWorker()
 
-    def news(self, workers: Sequence[Worker], seconds: float) -> Iterator[tuple[Worker, Message]]:
+    def news(self, workers: Sequence[Worker], seconds: float) -> Iterator[tuple[Worker, Message]]:  # noqa: ARG002
         self.looks += 1
         raise DeviceError(f"look {self.looks} fails")
-        yield from super().news(workers, seconds)
 
     def ask(self, workers: Sequence[Worker]) -> None:
         self.asked.extend(workers)

@@ -227,6 +227,7 @@ def test_ctrl_c_of_the_terminal_leaves_checkpoints_and_no_process(tmp_path: Path
     while len(list(world.store.glob("locks/*.lock"))) < 3:  # two runs, and the claim's declaration
         assert time.monotonic() < deadline
         time.sleep(0.1)
+    assert len(processes_with(mark)) > 2, "the command, its cluster and its workers"
     os.killpg(program.pid, signal.SIGINT)  # as a terminal does: to every process that it started
     errors = program.communicate(timeout=60)[1]
     assert program.returncode == 130, errors

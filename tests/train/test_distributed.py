@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
+import sys
 import time
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
@@ -132,6 +134,19 @@ def test_a_process_that_dies_ends_the_run_with_an_error_and_leaves_none(folder: 
 
     with pytest.raises(TrainingError, match="process 2 of 2 was killed by signal 9"):
         outcome(spec, directory, report=kill)
+    assert ranks() == {}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits another process's memory")
+def test_a_process_that_finds_too_little_memory_ends_the_run_with_that_error(folder: Folder) -> None:
+    directory, images = folder
+    spec = spec_of(images, processes=2, recipe=folder_recipe(batch_parts=2, epochs=500))
+
+    def leave_no_memory(_: Progress) -> None:
+        resource.prlimit(ranks()[f"{spec}, rank 1"], resource.RLIMIT_AS, (2**20, 2**20))
+
+    with pytest.raises(MemoryError, match="can't allocate memory"):
+        outcome(spec, directory, report=leave_no_memory)
     assert ranks() == {}
 
 

@@ -28,15 +28,19 @@ def fails_on_the_gpu(*_: object, **__: object) -> None:
     raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
 
 
-@pytest.mark.parametrize("what", ["train", "measure"])
-def test_memory_that_a_gpu_lacks_is_a_memory_error_to_who_executes_runs(
-    what: str, monkeypatch: pytest.MonkeyPatch
+def test_a_training_that_finds_too_little_memory_on_a_gpu_raises_a_memory_error(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("bnrepro.train.entry.load", lambda _: None)
     monkeypatch.setattr(run, "train", fails_on_the_gpu)
+    with pytest.raises(MemoryError, match=r"Tried to allocate 20\.00 GiB"):
+        train_prepared(a_run(0), Path(), slot=MemorySlot(), stop=lambda: False, report=lambda _: None)
+
+
+def test_a_measurement_that_finds_too_little_memory_on_a_gpu_raises_a_memory_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bnrepro.train.entry.load", lambda _: None)
     monkeypatch.setattr(probes, "measure", fails_on_the_gpu)
     with pytest.raises(MemoryError, match=r"Tried to allocate 20\.00 GiB"):
-        if what == "train":
-            train_prepared(a_run(0), Path(), slot=MemorySlot(), stop=lambda: False, report=lambda _: None)
-        else:
-            list(measure_prepared(made_up(a_run(0), 50.0), {}, Path(), ()))
+        list(measure_prepared(made_up(a_run(0), 50.0), {}, Path(), ()))
