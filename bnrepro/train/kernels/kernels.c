@@ -24,6 +24,8 @@ typedef uint16_t halves __attribute__((vector_size(2 * LANES)));
 
 INLINE long smaller(long a, long b) { return a < b ? a : b; }
 
+INLINE long larger(long a, long b) { return a > b ? a : b; }
+
 /* `value`, and 0 in the lanes where `mask` is set. */
 INLINE floats without(floats value, integers mask) { return (floats)((integers)value & ~mask); }
 
@@ -31,6 +33,11 @@ INLINE floats load_float(const float *from) {
     floats value;
     memcpy(&value, from, sizeof value);
     return value;
+}
+
+/* What each lane of a tile is multiplied with or the like, in registers from row to row. */
+INLINE void load_tile(const float *from, floats tile[VECTORS]) {
+    for (int v = 0; v < VECTORS; v++) tile[v] = load_float(from + v * LANES);
 }
 
 INLINE void store_float(float *to, floats value) { memcpy(to, &value, sizeof value); }

@@ -46,21 +46,25 @@ static void NAME(moments)(const ELEMENT *x, struct shape shape, const float *piv
    the sums have read last is still near. */
 INLINE void NAME(affine_of)(const ELEMENT *x, struct shape shape, const float *scale, const float *shift,
                             const ELEMENT *shortcut, int relu, ELEMENT *y) {
-    for (long row = shape.rows - 1; row >= 0; row--)
-        for (long lane = 0; lane < shape.lanes; lane += TILE)
-            for (long first = lane; first < lane + TILE; first += PAIR) {
-                long at = row * shape.lanes + first;
-                floats values[2], others[2];
-                NAME(load_pair)(x + at, values);
-                if (shortcut) NAME(load_pair)(shortcut + at, others);
-                for (int h = 0; h < 2; h++) {
-                    long own = first + h * LANES;
-                    values[h] = values[h] * load_float(scale + own) + load_float(shift + own);
-                    if (shortcut) values[h] += others[h];
-                    if (relu) values[h] = without(values[h], values[h] < 0);
+    for (long end = shape.rows; end > 0; end -= shape.chunk)
+        for (long lane = 0; lane < shape.lanes; lane += TILE) {
+            floats factors[VECTORS], shifts[VECTORS];
+            load_tile(scale + lane, factors);
+            load_tile(shift + lane, shifts);
+            for (long row = end - 1; row >= larger(0, end - shape.chunk); row--)
+                for (int p = 0; p < VECTORS; p += 2) {
+                    long at = row * shape.lanes + lane + p * LANES;
+                    floats values[2], others[2];
+                    NAME(load_pair)(x + at, values);
+                    if (shortcut) NAME(load_pair)(shortcut + at, others);
+                    for (int h = 0; h < 2; h++) {
+                        values[h] = values[h] * factors[p + h] + shifts[p + h];
+                        if (shortcut) values[h] += others[h];
+                        if (relu) values[h] = without(values[h], values[h] < 0);
+                    }
+                    NAME(store_pair)(y + at, values);
                 }
-                NAME(store_pair)(y + at, values);
-            }
+        }
 }
 
 static void NAME(affine)(const ELEMENT *x, struct shape shape, const float *scale, const float *shift,
@@ -81,6 +85,10 @@ INLINE void NAME(reduce_of)(const ELEMENT *grad, const ELEMENT *other, const ELE
         long end = smaller(start + shape.chunk, shape.rows);
         for (long lane = 0; lane < shape.lanes; lane += TILE) {
             floats sum[VECTORS] = {0}, product[VECTORS] = {0};
+            floats factors[VECTORS], shifts[VECTORS], means[VECTORS];
+            load_tile(scale + lane, factors);
+            load_tile(shift + lane, shifts);
+            load_tile(mean + lane, means);
             for (long row = start; row < end; row++)
                 for (int p = 0; p < VECTORS; p += 2) {
                     long at = row * shape.lanes + lane + p * LANES;
@@ -90,12 +98,11 @@ INLINE void NAME(reduce_of)(const ELEMENT *grad, const ELEMENT *other, const ELE
                     if (other) NAME(load_pair)(other + at, others);
                     if (y) NAME(load_pair)(y + at, outputs);
                     for (int h = 0; h < 2; h++) {
-                        long own = lane + (p + h) * LANES;
                         if (other) values[h] += others[h];
-                        if (!y) outputs[h] = inputs[h] * load_float(scale + own) + load_float(shift + own);
+                        if (!y) outputs[h] = inputs[h] * factors[p + h] + shifts[p + h];
                         if (relu) values[h] = without(values[h], outputs[h] <= 0);
                         sum[p + h] += values[h];
-                        product[p + h] += values[h] * (inputs[h] - load_float(mean + own));
+                        product[p + h] += values[h] * (inputs[h] - means[p + h]);
                     }
                     if (masked) NAME(store_pair)(masked + at, values);
                 }
@@ -120,21 +127,27 @@ static void NAME(reduce)(const ELEMENT *grad, const ELEMENT *other, const ELEMEN
    last row to the first, likewise. */
 INLINE void NAME(back_of)(const ELEMENT *grad, const ELEMENT *x, struct shape shape, const float *scale,
                           const float *shift, const float *slope, const float *offset, int relu, ELEMENT *grad_x) {
-    for (long row = shape.rows - 1; row >= 0; row--)
-        for (long lane = 0; lane < shape.lanes; lane += TILE)
-            for (long first = lane; first < lane + TILE; first += PAIR) {
-                long at = row * shape.lanes + first;
-                floats inputs[2], values[2];
-                NAME(load_pair)(x + at, inputs);
-                NAME(load_pair)(grad + at, values);
-                for (int h = 0; h < 2; h++) {
-                    long own = first + h * LANES;
-                    floats factor = load_float(scale + own);
-                    if (relu) values[h] = without(values[h], inputs[h] * factor + load_float(shift + own) <= 0);
-                    values[h] = values[h] * factor + (inputs[h] * load_float(slope + own) + load_float(offset + own));
+    for (long end = shape.rows; end > 0; end -= shape.chunk)
+        for (long lane = 0; lane < shape.lanes; lane += TILE) {
+            floats factors[VECTORS], shifts[VECTORS], slopes[VECTORS], offsets[VECTORS];
+            load_tile(scale + lane, factors);
+            load_tile(shift + lane, shifts);
+            load_tile(slope + lane, slopes);
+            load_tile(offset + lane, offsets);
+            for (long row = end - 1; row >= larger(0, end - shape.chunk); row--)
+                for (int p = 0; p < VECTORS; p += 2) {
+                    long at = row * shape.lanes + lane + p * LANES;
+                    floats inputs[2], values[2];
+                    NAME(load_pair)(x + at, inputs);
+                    NAME(load_pair)(grad + at, values);
+                    for (int h = 0; h < 2; h++) {
+                        floats factor = factors[p + h];
+                        if (relu) values[h] = without(values[h], inputs[h] * factor + shifts[p + h] <= 0);
+                        values[h] = values[h] * factor + (inputs[h] * slopes[p + h] + offsets[p + h]);
+                    }
+                    NAME(store_pair)(grad_x + at, values);
                 }
-                NAME(store_pair)(grad_x + at, values);
-            }
+        }
 }
 
 static void NAME(back)(const ELEMENT *grad, const ELEMENT *x, struct shape shape, const float *scale,
