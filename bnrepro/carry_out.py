@@ -28,6 +28,8 @@ def carry_out(session: Session, *, say: Callable[[str], None], following: Follow
     for stage in session.stages():
         for line in plan_lines(stage.plan, look=stage.name, jobs=session.jobs):
             say(line)
+        if stage.plan.missing:
+            session.get_ready()
         with following(stage) as listener:
             suite.train(stage.plan, session.pool(stage.window), listener)
     commit = git_commit()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ from bnrepro.spec.scale import Scale
 from bnrepro.stages import Stage, look_by_look, until
 from bnrepro.store import Store
 from bnrepro.suite import Suite
-from bnrepro.train.entry import TRAINER_MODULE, measure_prepared, train_prepared
+from bnrepro.train.entry import TRAINER_MODULE, compile_ahead, measure_prepared, train_prepared
 from bnrepro.train.share import share_done
 
 
@@ -124,6 +125,11 @@ class Session:
     def jobs(self) -> int:
         """Runs at once, as far as it is known."""
         return self.placement.jobs
+
+    def get_ready(self) -> None:
+        """Begin, beside everything else, what the first run on this machine's CPU would have to wait for."""
+        if self.suite.setting.device is DeviceKind.CPU and self.placement.kind is ExecutorKind.LOCAL:
+            threading.Thread(target=compile_ahead, daemon=True).start()
 
     def pool(self, window: Window = ALWAYS_OPEN) -> Executor:
         """Whoever trains and measures for this session."""

@@ -7,17 +7,27 @@ workers do.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from bnrepro.data import load
+from bnrepro.errors import DeviceError
 from bnrepro.spec.probe import Measured, Probe
 from bnrepro.spec.run import RunRecord, RunSpec
 from bnrepro.spec.trainer import Progress, Slot
 
 TRAINER_MODULE = "bnrepro.train.run"
 """What a fork server imports once, so that its workers start with torch in memory."""
+
+
+def compile_ahead() -> None:
+    """Have the kernels compiled and kept for the workers; they say themselves if they cannot be."""
+    from bnrepro.train.kernels.build import NotCompiled, library
+
+    with suppress(NotCompiled, DeviceError):
+        library()
 
 
 def train_prepared(

@@ -12,7 +12,7 @@ from bnrepro.spec import layers
 from bnrepro.spec.networks import Network
 from bnrepro.train.convolution import Convolution, EntryTrainedConv2d
 from bnrepro.train.kernels import calls
-from bnrepro.train.unit import FusedUnit, Norm
+from bnrepro.train.unit import FusedUnit, Norm, evaluated
 
 Features = torch.Tensor | tuple[torch.Tensor, torch.Tensor]
 """(N, C, H, W), or the same twice: for the body of the next block and for its shortcut (:class:`FusedUnit`)."""
@@ -22,7 +22,7 @@ class Unit(nn.Module):
     """A convolution and its BatchNorm, the random features and their affine control; ReLU after them, if any.
 
     Usage:
-        unit.fused = True    # training on the CPU in one piece, where the kernels are; torch's own operators else
+        unit.fused = True    # on the CPU in one piece, where the kernels are and no hook is; torch's own operators else
         activations = unit(images)
     """
 
@@ -35,12 +35,21 @@ class Unit(nn.Module):
 
     def forward(self, images: torch.Tensor, shortcut: torch.Tensor | None = None) -> Features:
         """(N, C_in, H, W) to (N, C_out, H / stride, W / stride); ``shortcut`` is added before any ReLU."""
-        if self.fused and self.training and calls.usable(images):
-            return self._in_one_piece(images, shortcut)
+        if self.fused and calls.usable(images):
+            if self.training:
+                return self._in_one_piece(images, shortcut)
+            if not torch.is_grad_enabled() and not self._watched:
+                return evaluated(images, self.conv.filter(images.dtype), self.bn, shortcut, relu=self.relu is not None)
         features: torch.Tensor = self.bn(self.conv(images))
         if shortcut is not None:
             features += shortcut
         return features if self.relu is None else self.relu(features)
+
+    @property
+    def _watched(self) -> bool:
+        """Whether someone hangs on what comes between the steps."""
+        steps = (self.conv, self.bn, *(() if self.relu is None else (self.relu,)))
+        return any(step._forward_hooks or step._forward_pre_hooks for step in steps)
 
     def _in_one_piece(self, images: torch.Tensor, shortcut: torch.Tensor | None) -> Features:
         bn, conv = self.bn, self.conv

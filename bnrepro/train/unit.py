@@ -152,6 +152,22 @@ class FusedUnit(Function):
         return *found, *affine, shortcut, None, None, None
 
 
+def evaluated(
+    images: torch.Tensor, used: Filter, norm: nn.BatchNorm2d, shortcut: torch.Tensor | None, *, relu: bool
+) -> torch.Tensor:
+    """All steps of a unit in evaluation, by the running statistics, on the CPU; learns nothing.
+
+    (N, C_in, H, W) to (N, C_out, H / stride, W / stride).
+    """
+    mean, variance = norm.running_mean, norm.running_var
+    if mean is None or variance is None:
+        raise ValueError("BatchNorm without running statistics cannot be evaluated")
+    scale = norm.weight * torch.rsqrt(variance + norm.eps)
+    x = _channels_last(used(_channels_last(images)))
+    other = None if shortcut is None else _channels_last(shortcut)
+    return calls.norm_apply(x, scale, norm.bias - mean * scale, other, relu=relu)
+
+
 def _channels_last(images: torch.Tensor) -> torch.Tensor:
     return images.contiguous(memory_format=torch.channels_last)
 

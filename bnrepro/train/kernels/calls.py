@@ -17,6 +17,7 @@ _ARGUMENTS = {
         *(_POINTER, _LONG, _LONG, _POINTER, _POINTER, _DOUBLE, _DOUBLE),
         *(_POINTER, _POINTER, _POINTER, _INT, _POINTER, _POINTER),
     ],
+    "norm_apply": [_POINTER, _LONG, _LONG, _POINTER, _POINTER, _POINTER, _INT, _POINTER],
     "norm_backward": [*[_POINTER] * 4, _LONG, _LONG, _POINTER, _INT, *[_POINTER] * 4],
     "entry_gradients": [_POINTER, _POINTER, *[_LONG] * 9, _POINTER, _LONG, _POINTER],
     "cropped": [*[_POINTER] * 5, *[_LONG] * 5, _POINTER],
@@ -89,6 +90,28 @@ def norm_forward(
         )
     )  # fmt: skip
     return y, done
+
+
+def norm_apply(
+    x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor, shortcut: torch.Tensor | None, *, relu: bool
+) -> torch.Tensor:
+    """x * scale + shift, plus a shortcut, then ReLU; what comes takes the place of x in memory.
+
+    Args:
+        x: (N, C, H, W).
+        scale: (C,) float32.
+        shift: (C,) float32.
+        shortcut: as x.
+        relu: whether negative values become 0.
+    """
+    channels = x.shape[1]
+    _call(
+        _function("norm_apply", x.dtype)(
+            x.data_ptr(), x.numel() // channels, channels, scale.data_ptr(), shift.data_ptr(),
+            _address(shortcut), relu, x.data_ptr(),
+        )
+    )  # fmt: skip
+    return x
 
 
 def norm_backward(

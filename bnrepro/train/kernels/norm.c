@@ -164,6 +164,20 @@ static const ELEMENT *NAME(rest_of)(const ELEMENT *from, struct shape shape, con
     return row;
 }
 
+/* All rows of y, and the rest. */
+static void NAME(affine_whole)(const ELEMENT *x, struct shape shape, const float *scale, const float *shift,
+                               const ELEMENT *shortcut, int relu, ELEMENT *y, struct room *room) {
+    float *scales = NAME(spread)(scale, shape, room->floats);
+    float *shifts = NAME(spread)(shift, shape, room->floats + shape.lanes);
+    ELEMENT *rows = room->rows, *out = rows + 2 * shape.lanes;
+    NAME(affine)(x, shape, scales, shifts, shortcut, relu, y);
+    if (!shape.rest) return;
+    const ELEMENT *rest = NAME(rest_of)(x, shape, x, rows);
+    const ELEMENT *other = NAME(rest_of)(shortcut, shape, NULL, rows + shape.lanes);
+    NAME(affine)(rest, one_row(shape), scales, shifts, other, relu, out);
+    memcpy(y + shape.rows * shape.lanes, out, shape.rest * sizeof(ELEMENT));
+}
+
 /* Forward. `done` (4, channels) takes what was done, for the way back: mean, inverse deviation, scale and shift. Running
    statistics take in the batch's, the variance as an unbiased estimate, where they are given. */
 int NAME(norm_forward)(const ELEMENT *x, long pixels, long channels, const float *gamma, const float *beta,
@@ -174,12 +188,11 @@ int NAME(norm_forward)(const ELEMENT *x, long pixels, long channels, const float
     struct shape shape = shape_of(pixels, channels, sizeof(ELEMENT));
     struct room room;
     if (!take(&room, shape, sizeof(ELEMENT))) return -1;
-    ELEMENT *rows = room.rows;
     float *pivot = room.floats;
     for (long element = 0; element < shape.lanes; element++)
         pivot[NAME(lane_of)(element)] = NAME(value)(x[element % channels]);
     NAME(moments)(x, shape, pivot, room.first, room.second);
-    const ELEMENT *rest = NAME(rest_of)(x, shape, x, rows);
+    const ELEMENT *rest = NAME(rest_of)(x, shape, x, room.rows);
     if (shape.rest) NAME(moments)(rest, one_row(shape), pivot, room.first, room.second);
     for (long c = 0; c < channels; c++) {
         double from_pivot = NAME(folded)(room.first, shape, c) / pixels;
@@ -195,14 +208,18 @@ int NAME(norm_forward)(const ELEMENT *x, long pixels, long channels, const float
                 (float)((1 - momentum) * running_variance[c] + momentum * variance * pixels / (pixels - 1));
         }
     }
-    float *scales = NAME(spread)(scale, shape, room.floats), *shifts = NAME(spread)(shift, shape, room.floats + shape.lanes);
-    NAME(affine)(x, shape, scales, shifts, shortcut, relu, y);
-    if (shape.rest) {
-        const ELEMENT *other = NAME(rest_of)(shortcut, shape, NULL, rows + shape.lanes);
-        ELEMENT *out = rows + 2 * shape.lanes;
-        NAME(affine)(rest, one_row(shape), scales, shifts, other, relu, out);
-        memcpy(y + shape.rows * shape.lanes, out, shape.rest * sizeof(ELEMENT));
-    }
+    NAME(affine_whole)(x, shape, scale, shift, shortcut, relu, y, &room);
+    free(room.all);
+    return 0;
+}
+
+/* y = x * scale + shift (+ shortcut), then ReLU if asked: BatchNorm by other statistics than the batch's. y may be x. */
+int NAME(norm_apply)(const ELEMENT *x, long pixels, long channels, const float *scale, const float *shift,
+                     const ELEMENT *shortcut, int relu, ELEMENT *y) {
+    struct shape shape = shape_of(pixels, channels, sizeof(ELEMENT));
+    struct room room;
+    if (!take(&room, shape, sizeof(ELEMENT))) return -1;
+    NAME(affine_whole)(x, shape, scale, shift, shortcut, relu, y, &room);
     free(room.all);
     return 0;
 }
