@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -152,7 +153,7 @@ def test_an_address_at_which_no_cluster_answers_is_an_error_and_no_hang() -> Non
         "except UsageError as error: print(error)"
     )
     done = subprocess.run(
-        ["python", "-c", code],
+        [sys.executable, "-c", code],
         capture_output=True,
         text=True,
         timeout=60,

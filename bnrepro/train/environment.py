@@ -18,7 +18,7 @@ from bnrepro.spec.recipe import Precision
 from bnrepro.spec.run import DeviceKind
 from bnrepro.train.kernels import build
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _KEPT_BYTES = -1, -3, 2**30
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _KEPT_BYTES, _KEPT_BY_OLDER = -1, -3, 2**30, 2**25
 """Of glibc's mallopt: blocks smaller than this come from its own memory, and so much of that may lie idle."""
 
 
@@ -63,8 +63,9 @@ def _keep_freed_memory() -> None:
     """Let glibc use freed memory again. It hands activations back to the system, which zeroes every page anew."""
     with contextlib.suppress(OSError, AttributeError):  # another C library
         libc = ctypes.CDLL("libc.so.6")
-        for option in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD):
-            libc.mallopt(option, _KEPT_BYTES)
+        # Older versions refuse a high threshold. Trimming less without it would only turn off their own adaptation.
+        if any(libc.mallopt(_M_MMAP_THRESHOLD, size) for size in (_KEPT_BYTES, _KEPT_BY_OLDER)):
+            libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 def describe_environment(device: torch.device) -> dict[str, str]:

@@ -22,8 +22,11 @@ class Unit(nn.Module):
     """A convolution and its BatchNorm, the random features and their affine control; ReLU after them, if any.
 
     Usage:
-        unit.fused = True    # on the CPU in one piece, where the kernels are and no hook is; torch's own operators else
+        unit.fused = True    # on the CPU in one piece, where the kernels are; torch's own operators else
         activations = unit(images)
+
+    In one piece, hooks on ``conv``, ``bn`` and ``relu`` would hear nothing: in evaluation a unit that has any goes step
+    by step, in training they are not heard. What comes out of the unit can always be listened to.
     """
 
     def __init__(self, layer: layers.ConvLayer, *, relu: bool) -> None:
@@ -101,7 +104,7 @@ class Output(nn.Linear):
 class ConvNet(nn.Module):
     """A network of any family (the paper's Appendices B and C.1), named as in :meth:`Network.convolutions`.
 
-    Every ReLU is a module of its own, so that a forward hook can read the activations of its units. The max
+    What comes out of a unit are its activations, which a forward hook on it can read. The max
     pools of a VGG round up (torch's ``ceil_mode``), so that it takes images of 8x8 too; at 32x32 nothing is
     left to round.
     """

@@ -89,14 +89,15 @@ def unit_activity(model: TrainedModel, test_split: Images) -> UnitActivity:
     zeros: dict[nn.Module, torch.Tensor] = {}
     totals: dict[nn.Module, int] = {}
 
-    def count(relu: nn.Module, _: object, output: torch.Tensor) -> None:
+    def count(unit: nn.Module, _: object, output: torch.Tensor) -> None:
         found = torch.count_nonzero(output == 0, dim=(0, 2, 3))
         # A module is met in the order of the forward pass, which is the order that a dict keeps.
-        zeros[relu] = zeros[relu] + found if relu in zeros else found
-        totals[relu] = totals.get(relu, 0) + output.numel() // output.shape[1]
+        zeros[unit] = zeros[unit] + found if unit in zeros else found
+        totals[unit] = totals.get(unit, 0) + output.numel() // output.shape[1]
 
-    relus = [module for module in model.network.modules() if isinstance(module, nn.ReLU)]
-    with _watched(relus, count):
+    # What comes out of a unit is what its ReLU gives, however the unit goes about it.
+    units = [unit for _, unit in model.network.units() if unit.relu is not None]
+    with _watched(units, count):
         model.evaluate(test_split)
     return UnitActivity(
         zeros=torch.cat(list(zeros.values())).cpu().numpy(),

@@ -40,7 +40,10 @@ def _serve(contender: Contender, workload: Workload, connection: Connection) -> 
     next(steps_of(contender, _tiny(workload), device))
     steps = steps_of(contender, workload, device)
     memory = _warm_up(steps, workload, device)
-    connection.send(Ready(memory=memory, environment=describe_environment(device)))
+    environment = describe_environment(device)
+    if contender is not Contender.OURS:
+        environment.pop("kernels", None)
+    connection.send(Ready(memory=memory, environment=environment))
     while True:
         go = connection.recv()
         connection.send(_timed(steps, go, workload.spec.recipe.batch_size, device))

@@ -205,9 +205,15 @@ def cropped(
 
 
 def looked_up(pixels: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
-    """(N, C, H, W) uint8, channels-last, to float32: of each channel by its row of ``table`` (C, 256) float32."""
-    out = torch.empty(pixels.shape, memory_format=torch.channels_last)
+    """(N, C, H, W) uint8, channels-last, to float32: of each channel by its row of ``table`` (C, 256) float32.
+
+    Raises:
+        ValueError: the table has another number of rows than the pixels have channels.
+    """
     channels = pixels.shape[1]
+    if table.shape != (channels, 256):
+        raise ValueError(f"a table of {tuple(table.shape)} does not fit pixels of {channels} channels")
+    out = torch.empty(pixels.shape, memory_format=torch.channels_last)
     _function("looked_up")(pixels.data_ptr(), pixels.numel() // channels, channels, table.data_ptr(), out.data_ptr())
     return out
 

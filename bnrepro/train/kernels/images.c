@@ -10,8 +10,8 @@ void cropped(const uint8_t *images, const int64_t *chosen, const int64_t *down, 
                 long from_y = y + down[image] - pad, across = mirrored[image] ? width - 1 - x : x;
                 long from_x = across + right[image] - pad;
                 int inside = 0 <= from_y && from_y < height && 0 <= from_x && from_x < width;
-                const uint8_t *from = images + (chosen[image] * channels * height + from_y) * width + from_x;
-                for (long c = 0; c < channels; c++) out[c] = inside ? from[c * height * width] : 0;
+                long from = (chosen[image] * channels * height + from_y) * width + from_x;
+                for (long c = 0; c < channels; c++) out[c] = inside ? images[from + c * height * width] : 0;
             }
 }
 

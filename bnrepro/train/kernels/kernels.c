@@ -2,7 +2,7 @@
 
    Images lie channels-last: a matrix of pixels by channels, of float or of bfloat16. Arithmetic is float32, sums over
    pixels are carried on in double. A vector has 16 lanes whatever the processor has, and nothing may be reassociated or
-   contracted: every processor and compiler gives the same bits. One thread. */
+   contracted: every processor and compiler is to give the same bits. One thread. */
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "pairs of bfloat16 are taken apart as little-endian processors keep them"
