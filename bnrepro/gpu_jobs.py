@@ -123,7 +123,7 @@ def memory_bytes(network: Network, arm: Arm, recipe: Recipe, shape: DataShape) -
     of_image = shape.channels * shape.side**2
     learned = trainable_parameters(network, arm, shape.channels, shape.classes)
     weights = network.counts(shape.channels, shape.classes).total * _PLACES_OF_A_WEIGHT * _FLOAT32_BYTES
-    kept = _KEPT_OUTPUTS * sum(outputs) if learns_before_output(arm) else 0
+    kept = _KEPT_OUTPUTS * sum(outputs) if arm.learns_before_output else 0
     passing = _PASSING_OUTPUTS * max(outputs)
     step = _images_at_once(recipe) * (kept + passing) * _element_bytes(recipe)
     evaluation = recipe.evaluation_batch_size * passing * _element_bytes(recipe)
@@ -133,11 +133,6 @@ def memory_bytes(network: Network, arm: Arm, recipe: Recipe, shape: DataShape) -
     images = 0 if recipe.resized_crop else (shape.train_images + shape.test_images) * of_image
     values = learned * _PLACES_OF_A_LEARNED_VALUE * _FLOAT32_BYTES
     return CONTEXT_BYTES + weights + values + batches + images + step + max(step, evaluation)
-
-
-def learns_before_output(arm: Arm) -> bool:
-    """Whether a gradient passes through the network, which must keep what it needs for it."""
-    return arm.affine or arm.convolution or arm.shortcut or bool(arm.random_per_channel)
 
 
 def demands_of(

@@ -116,6 +116,11 @@ class Arm:
         )
 
     @property
+    def learns_before_output(self) -> bool:
+        """Whether anything learns before the output layer, so that a gradient passes through the network."""
+        return self.affine or self.convolution or self.shortcut or bool(self.random_per_channel)
+
+    @property
     def trains(self) -> Arm:
         """The arm that trains the same from the default start."""
         return Arm.parse(self.name.partition("@")[0])

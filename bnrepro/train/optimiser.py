@@ -16,8 +16,7 @@ class MomentumSGD:
 
     d = gradient + weight decay · w; m = momentum · m + d, m = d at first; w = w - lr · m.
 
-    torch's own class imports a compiler and runs hooks that nobody here hangs on: a second of each process's life, and
-    a tenth of a small network's step.
+    torch's own class imports a compiler and runs hooks that nobody here hangs on: a second of each process's life.
     """
 
     def __init__(self, parameters: Mapping[str, nn.Parameter], *, momentum: float, weight_decay: float) -> None:

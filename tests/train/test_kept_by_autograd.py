@@ -7,7 +7,7 @@ import torch
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional
 
-from bnrepro.gpu_jobs import layer_outputs, learns_before_output
+from bnrepro.gpu_jobs import layer_outputs
 from bnrepro.spec.recipe import Precision
 from bnrepro.train.model import TrainedModel
 from tests.train.helpers import recipe, run_spec, striped_images
@@ -48,7 +48,7 @@ def test_two_outputs_of_each_layer_are_kept_and_at_most_a_copy_of_the_weights(
     inputs = torch.zeros(BATCH, 3, SIDE, SIDE, dtype=torch.bfloat16 if size == 2 else torch.float32)
     outputs = 2 * size * BATCH * sum(layer_outputs(spec.network, side=SIDE, in_channels=3))
     weights = 4 * spec.network.counts(3, 10).total
-    assert learns_before_output(spec.arm)
+    assert spec.arm.learns_before_output
     # What BatchNorm notes of each channel comes to it, and the 8-byte places of a pool's maxima.
     assert 0.9 * outputs < kept_bytes(model, inputs) < 1.25 * outputs + weights
 
@@ -57,5 +57,5 @@ def test_where_only_the_output_learns_next_to_nothing_is_kept() -> None:
     spec = run_spec(IMAGES, network="resnet-14", arm="output")
     model = TrainedModel(spec, in_channels=3, classes=10, device=torch.device("cpu"))
     counted = 2 * 4 * BATCH * sum(layer_outputs(spec.network, side=SIDE, in_channels=3))
-    assert not learns_before_output(spec.arm)
+    assert not spec.arm.learns_before_output
     assert kept_bytes(model, torch.zeros(BATCH, 3, SIDE, SIDE)) < 0.02 * counted

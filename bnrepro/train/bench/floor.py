@@ -15,7 +15,7 @@ import torch
 
 from bnrepro.spec.bench import Workload
 from bnrepro.spec.recipe import Precision
-from bnrepro.train.bench.work import ConvolutionWork, convolution_work, learns_before_output
+from bnrepro.train.bench.work import ConvolutionWork, convolution_work
 
 _DTYPES = {
     Precision.FLOAT32: torch.float32,
@@ -75,7 +75,7 @@ class Floor:
         self._features = self._random(self._batch, spec.network.features)
         self._output_weight = self._random(workload.classes, spec.network.features)
         self._output_gradient = self._random(self._batch, workload.classes)
-        self._hands_back, self._output_learns = learns_before_output(spec.arm), spec.arm.output
+        self._hands_back, self._output_learns = spec.arm.learns_before_output, spec.arm.output
 
     @torch.no_grad()
     def step(self) -> None:

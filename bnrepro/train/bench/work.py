@@ -52,8 +52,3 @@ def convolution_work(network: Network, arm: Arm, *, side: int, in_channels: int)
                 learns_in_front = add(step, side, in_front=learns_in_front)
             side = step.side_after(side)
     return tuple(done)
-
-
-def learns_before_output(arm: Arm) -> bool:
-    """Whether the output layer must hand a gradient back."""
-    return arm.convolution or arm.affine or arm.shortcut or bool(arm.random_per_channel)
